@@ -1,0 +1,73 @@
+"""What a record holds and what a model expects. Standard library only."""
+
+import dataclasses
+
+from yt8m_distill.errors import InputError
+
+MIN_QUANTIZED = -2.0
+MAX_QUANTIZED = 2.0
+SEGMENT_SIZE = 5  # frames (= seconds) of one rated segment, YouTube-8M 2019
+
+# Byte written where a frame is missing: the code whose value lies nearest to zero (0.0157).
+PAD_BYTE = 128
+
+LEVELS = ("frame", "video", "segment")
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureSpec:
+    """Names and sizes of the features, number of classes, level and frame limit.
+
+    Attributes:
+      names: feature keys in the records, in the order in which models concatenate them.
+      sizes: values of each feature, per frame (frame and segment level) or per video.
+      num_classes: classes are 0 .. num_classes - 1.
+      level: "frame" (SequenceExample, uint8 frames), "video" (Example, float means) or "segment"
+        (SequenceExample whose rated 5-second segments are the examples).
+      max_frames: longer videos are cut to their first `max_frames` frames (1 frame = 1 second).
+
+    Raises:
+      InputError: names and sizes do not pair up, or a number is not positive.
+    """
+
+    names: tuple[str, ...] = ("rgb", "audio")
+    sizes: tuple[int, ...] = (1024, 128)
+    num_classes: int = 3862
+    level: str = "frame"
+    max_frames: int = 300
+
+    def __post_init__(self):
+        if not self.names or len(self.names) != len(self.sizes):
+            raise InputError(
+                f"--feature_names={','.join(self.names)} names {len(self.names)} features and "
+                f"--feature_sizes={','.join(map(str, self.sizes))} gives {len(self.sizes)} sizes: give one size a name."
+            )
+        if len(set(self.names)) != len(self.names):
+            raise InputError(f"--feature_names={','.join(self.names)} names a feature twice.")
+        if min(*self.sizes, self.num_classes, self.max_frames) < 1:
+            raise InputError(
+                f"--feature_sizes={','.join(map(str, self.sizes))}, --num_classes={self.num_classes} and "
+                f"--max_frames={self.max_frames} must all be positive."
+            )
+        if self.level not in LEVELS:
+            raise InputError(f"level is {self.level!r}: expected one of {', '.join(LEVELS)}.")
+
+    @property
+    def has_frames(self):
+        """True where an example is a sequence of uint8 frames (frame and segment level)."""
+        return self.level != "video"
+
+    @property
+    def frame_limit(self):
+        """Most frames one example can have: `max_frames`, or 5 at segment level."""
+        return SEGMENT_SIZE if self.level == "segment" else self.max_frames
+
+    @property
+    def size(self):
+        """Values of all features together, 1152 for rgb and audio."""
+        return sum(self.sizes)
+
+    @property
+    def size_by_name(self):
+        """{name: size}, in order."""
+        return dict(zip(self.names, self.sizes, strict=True))
