@@ -1,0 +1,69 @@
+"""How every command of this project starts and ends: help at once, one clear line for bad input."""
+
+import os
+import sys
+
+from absl import app, flags
+
+from yt8m_distill.errors import InputError
+
+_HELP = {"--help", "-help", "-h", "-?", "--helpshort", "-helpshort"}
+_OURS = ("yt8m_distill", "tfrecords_tools", "benchmarks", "__main__")
+
+
+def run(main, doc):
+    """Parses the command line, calls `main(arguments)` and exits with its status.
+
+    Args:
+      main: function of the list of positional arguments; returns None or an exit status.
+      doc: the command's own words, printed above the flags by `--help`.
+
+    `--help` prints the project's flags alone, in the order in which they were defined, and imports nothing else.
+    An `InputError` (or a flag that does not parse) becomes one line on stderr and exit status 1; Ctrl-C exits with 130.
+    """
+    # TensorFlow's start-up notices would bury the lines of ours; errors still show.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    app.run(lambda argv: _guarded(main, argv[1:]), flags_parser=lambda argv: _parse(argv, doc))
+
+
+def _parse(argv, doc):
+    if _HELP.intersection(argv[1:]):
+        print(help_text(doc))
+        sys.exit(0)
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        _fail(f"{' '.join(str(error).split())} (see --help)")
+
+
+def _guarded(main, arguments):
+    try:
+        status = main(arguments) or 0
+    except InputError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        _fail("interrupted", status=130)
+    sys.stdout.flush()
+    if "tensorflow_io" in sys.modules:
+        # Its S3 client aborts the process while it is torn down (status 134), whatever the command did.
+        os._exit(status)
+    return status
+
+
+def _fail(message, status=1):
+    print(f"{os.path.basename(sys.argv[0])}: {message}", file=sys.stderr, flush=True)
+    sys.exit(status)
+
+
+def help_text(doc):
+    """The command's own words, then this project's flags; absl's and others' are left to `--helpfull`."""
+    lines = [doc.strip(), ""]
+    for module, owned in flags.FLAGS.flags_by_module_dict().items():
+        if module.split(".")[0] in _OURS or module == sys.argv[0]:
+            lines += [_flag_text(flag) for flag in owned]
+    return "\n".join([*lines, "", "Flags of the libraries: --helpfull. Flags from a file: --flagfile=FILE."])
+
+
+def _flag_text(flag):
+    default = "" if flag.default is None else f" (default: {flag.default_as_str})"
+    return flags.text_wrap(f"--{flag.name}: {flag.help}{default}", length=110, indent="    ", firstline_indent="  ")
