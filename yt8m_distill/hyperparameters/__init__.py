@@ -1,0 +1,18 @@
+"""Models in numbers. Importing this package registers every variant; it imports the standard library only."""
+
+from yt8m_distill.hyperparameters.frame_level_logistic import FrameLevelLogisticParams
+from yt8m_distill.hyperparameters.front_end import FrontEndParams
+from yt8m_distill.hyperparameters.head import HeadParams
+from yt8m_distill.hyperparameters.nextvlad import NeXtVLADParams
+from yt8m_distill.hyperparameters.registry import ModelConfig
+from yt8m_distill.hyperparameters.video_level import HiddenLayerParams, VideoMeansParams
+
+__all__ = [
+    "FrameLevelLogisticParams",
+    "FrontEndParams",
+    "HeadParams",
+    "HiddenLayerParams",
+    "ModelConfig",
+    "NeXtVLADParams",
+    "VideoMeansParams",
+]
