@@ -8,8 +8,8 @@ MIN_QUANTIZED = -2.0
 MAX_QUANTIZED = 2.0
 SEGMENT_SIZE = 5  # frames (= seconds) of one rated segment, YouTube-8M 2019
 
-# Byte written where a frame is missing: the code whose value lies nearest to zero (0.0157).
-PAD_BYTE = 128
+# Code of a modality that ends before the video does: its value (0.0157) lies nearest to zero.
+MISSING_BYTE = 128
 
 LEVELS = ("frame", "video", "segment")
 

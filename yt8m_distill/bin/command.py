@@ -21,8 +21,8 @@ def run(main, doc):
     `--help` prints the project's flags alone, in the order in which they were defined, and imports nothing else.
     An `InputError` (or a flag that does not parse) becomes one line on stderr and exit status 1; Ctrl-C exits with 130.
     """
-    # TensorFlow's start-up notices would bury the lines of ours; errors still show.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # TensorFlow registers its CUDA plugins with lines marked E on every start; its exceptions still reach us.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     app.run(lambda argv: _guarded(main, argv[1:]), flags_parser=lambda argv: _parse(argv, doc))
 
 
@@ -48,6 +48,12 @@ def _guarded(main, arguments):
         # Its S3 client aborts the process while it is torn down (status 134), whatever the command did.
         os._exit(status)
     return status
+
+
+def no_arguments(arguments):
+    """Raises InputError where something stands on the command line that is no flag."""
+    if arguments:
+        raise InputError(f"unexpected argument {arguments[0]!r}: every option is a flag (see --help).")
 
 
 def _fail(message, status=1):

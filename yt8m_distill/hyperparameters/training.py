@@ -2,51 +2,40 @@
 
 import dataclasses
 
-from yt8m_distill.errors import InputError
-
-
-def _field(default, text):
-    return dataclasses.field(default=default, metadata={"help": text})
+from yt8m_distill.hyperparameters.fields import field, require_choice, require_positive
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingParams:
     """How a model is trained; see each field's help."""
 
-    batch_size: int = _field(128, "Videos (or rated segments) a training step, over all GPUs together.")
-    num_epochs: int = _field(5, "Passes over the training data.")
-    max_steps: int | None = _field(None, "Stop after this many steps, however many epochs that is.")
-    optimizer: str = _field(
+    batch_size: int = field(128, "Videos (or rated segments) a training step, over all GPUs together.")
+    num_epochs: int = field(5, "Passes over the training data.")
+    max_steps: int | None = field(None, "Stop after this many steps, however many epochs that is.")
+    optimizer: str = field(
         "AdamOptimizer", "A Keras optimizer, with or without the starter code's ending 'Optimizer'."
     )
-    base_learning_rate: float = _field(0.01, "Learning rate at the start (after the warm-up).")
-    learning_rate_schedule: str = _field("exponential", "exponential: steps by examples; cosine: to zero at the end.")
-    learning_rate_decay: float = _field(0.95, "exponential: factor applied every --learning_rate_decay_examples.")
-    learning_rate_decay_examples: float = _field(4_000_000, "exponential: examples between two decays.")
-    warmup_steps: int = _field(0, "Steps over which the learning rate rises linearly from zero.")
-    weight_decay: float | None = _field(None, "Decoupled weight decay of the optimizer (AdamW).")
-    clip_gradient_norm: float = _field(1.0, "Largest norm of each variable's gradient; 0 clips nothing.")
-    regularization_penalty: float = _field(1.0, "Weight of the model's own L2 penalties in the loss.")
-    label_loss: str = _field("CrossEntropyLoss", "CrossEntropyLoss, HingeLoss or SoftmaxLoss.")
-    mixed_precision: str = _field("float32", "float32, mixed_bfloat16 or mixed_float16 arithmetic.")
-    seed: int = _field(0, "Seed of the weights, of dropout and of the order of the data.")
-    shuffle_buffer_size: int = _field(1024, "Records held in memory to draw the next from; a full video is 250 kB.")
-    num_readers: int = _field(8, "Shards read side by side.")
-    deterministic: bool = _field(True, "Same seed, same order of the data; --nodeterministic lets readers overtake.")
-    log_steps: int = _field(10, "Steps between two rows of metrics.csv and two progress lines.")
-    save_checkpoint_minutes: float = _field(15.0, "Minutes between two checkpoints.")
-    save_checkpoint_steps: int | None = _field(None, "Steps between two checkpoints, instead of minutes.")
-    max_checkpoints_to_keep: int = _field(5, "Older checkpoints are deleted; 0 keeps all.")
+    base_learning_rate: float = field(0.01, "Learning rate at the start (after the warm-up).")
+    learning_rate_schedule: str = field("exponential", "exponential: steps by examples; cosine: to zero at the end.")
+    learning_rate_decay: float = field(0.95, "exponential: factor applied every --learning_rate_decay_examples.")
+    learning_rate_decay_examples: float = field(4_000_000, "exponential: examples between two decays.")
+    warmup_steps: int = field(0, "Steps over which the learning rate rises linearly from zero.")
+    weight_decay: float | None = field(None, "Decoupled weight decay of the optimizer (AdamW).")
+    clip_gradient_norm: float = field(1.0, "Largest norm of each variable's gradient; 0 clips nothing.")
+    regularization_penalty: float = field(1.0, "Weight of the model's own L2 penalties in the loss.")
+    label_loss: str = field("CrossEntropyLoss", "CrossEntropyLoss, HingeLoss or SoftmaxLoss.")
+    mixed_precision: str = field("float32", "float32, mixed_bfloat16 or mixed_float16 arithmetic.")
+    seed: int = field(0, "Seed of the weights, of dropout and of the order of the data.")
+    shuffle_buffer_size: int = field(1024, "Records held in memory to draw the next from; a full video is 250 kB.")
+    num_readers: int = field(8, "Shards read side by side.")
+    deterministic: bool = field(True, "Same seed, same order of the data; --nodeterministic lets readers overtake.")
+    log_steps: int = field(10, "Steps between two rows of metrics.csv and two progress lines.")
+    save_checkpoint_minutes: float = field(15.0, "Minutes between two checkpoints.")
+    save_checkpoint_steps: int | None = field(None, "Steps between two checkpoints, instead of minutes.")
+    max_checkpoints_to_keep: int = field(5, "Older checkpoints are deleted; 0 keeps all.")
 
     def __post_init__(self):
-        for name in ("batch_size", "num_epochs", "log_steps", "num_readers", "shuffle_buffer_size"):
-            if getattr(self, name) < 1:
-                raise InputError(f"--{name}={getattr(self, name)}: expected a number of at least 1.")
-        _one_of(self, "learning_rate_schedule", ("exponential", "cosine"))
-        _one_of(self, "label_loss", ("CrossEntropyLoss", "HingeLoss", "SoftmaxLoss"))
-        _one_of(self, "mixed_precision", ("float32", "mixed_bfloat16", "mixed_float16"))
-
-
-def _one_of(params, name, choices):
-    if getattr(params, name) not in choices:
-        raise InputError(f"--{name}={getattr(params, name)}: expected one of {', '.join(choices)}.")
+        require_positive(self, "batch_size", "num_epochs", "log_steps", "num_readers", "shuffle_buffer_size")
+        require_choice(self, "learning_rate_schedule", ("exponential", "cosine"))
+        require_choice(self, "label_loss", ("CrossEntropyLoss", "HingeLoss", "SoftmaxLoss"))
+        require_choice(self, "mixed_precision", ("float32", "mixed_bfloat16", "mixed_float16"))

@@ -1,0 +1,92 @@
+"""Evaluates a run on labelled TFRecords: GAP@20, mAP, Hit@1 and PERR over every frame of every video.
+
+  python eval.py --checkpoint=runs/NeXtVLAD --eval_data_pattern='data/validate*.tfrecord'
+
+Prints a table and writes RUN/eval/STEP.json; --per_class_csv adds a row for every class. --watch goes on with
+every new checkpoint of a run that is being trained.
+"""
+
+import dataclasses
+import time
+
+from absl import flags
+
+from yt8m_distill.bin import command, flag_groups
+from yt8m_distill.errors import InputError
+
+FLAGS = flags.FLAGS
+
+flag_groups.define_checkpoint_flag()
+flags.DEFINE_string("eval_data_pattern", None, "Labelled TFRecord files: globs, separated by commas.")
+flags.DEFINE_integer("batch_size", 128, "Videos evaluated together.", lower_bound=1)
+flags.DEFINE_integer("num_readers", 8, "Shards read side by side.", lower_bound=1)
+flags.DEFINE_integer("top_k", 20, "Scores kept of each video for GAP and mAP.", lower_bound=1)
+flags.DEFINE_boolean("segment_labels", None, "Evaluate on rated 5-second segments (default: as the run was trained).")
+flags.DEFINE_string("per_class_csv", None, "Also write class, positives and average precision to this file.")
+flags.DEFINE_boolean("watch", False, "Wait for new checkpoints and evaluate each.")
+flags.DEFINE_float("watch_seconds", 10.0, "Seconds between two looks for a new checkpoint.", lower_bound=0.1)
+flags.DEFINE_float("watch_timeout", None, "With --watch: stop when no new checkpoint has come for this many seconds.")
+
+
+def main(arguments):
+    """Evaluates the newest checkpoint, or with --watch each new one."""
+    command.no_arguments(arguments)
+
+    from yt8m_distill.data.shards import find_shards
+    from yt8m_distill.run_config import find_run
+
+    shards = find_shards(FLAGS.eval_data_pattern, "--eval_data_pattern")
+    if not FLAGS.watch:
+        _evaluate(find_run(FLAGS.checkpoint), shards)
+        return
+    for run in _new_checkpoints():
+        _evaluate(run, shards)
+
+
+def _evaluate(run, shards):
+    from yt8m_distill.data.record_checks import check_first_record
+    from yt8m_distill.inference.evaluate import evaluate, table, write_per_class, write_results
+    from yt8m_distill.run_config import restore_model
+
+    spec = run.config.features
+    if FLAGS.segment_labels is not None:
+        if spec.level == "video":
+            raise InputError(f"--segment_labels needs a frame-level model and {run.directory} is video level.")
+        spec = dataclasses.replace(spec, level="segment" if FLAGS.segment_labels else "frame")
+    check_first_record(shards[0], spec)
+    results, per_class = evaluate(
+        restore_model(run), spec, shards, batch_size=FLAGS.batch_size, num_readers=FLAGS.num_readers, top_k=FLAGS.top_k
+    )
+    results["checkpoint"] = run.checkpoint
+    path = write_results(results, run.directory, run.step)
+    print(f"{run.config.model.name}, step {run.step}\n{table(results)}\n  written to  {path}", flush=True)
+    if FLAGS.per_class_csv:
+        write_per_class(per_class, FLAGS.per_class_csv)
+
+
+def _new_checkpoints():
+    """Yields the run each time it has a new checkpoint."""
+    from yt8m_distill.run_config import find_run
+
+    seen, since = None, time.monotonic()
+    while FLAGS.watch_timeout is None or time.monotonic() - since < FLAGS.watch_timeout:
+        try:
+            run = find_run(FLAGS.checkpoint)
+        except InputError as error:
+            if seen is None:
+                print(f"waiting: {error}", flush=True)
+                seen = ""
+            run = None
+        if run is not None and run.checkpoint != seen:
+            yield run
+            seen, since = run.checkpoint, time.monotonic()
+        time.sleep(FLAGS.watch_seconds)
+
+
+def run():
+    """Entry point of `yt8m-eval` and eval.py."""
+    command.run(main, __doc__)
+
+
+if __name__ == "__main__":
+    run()

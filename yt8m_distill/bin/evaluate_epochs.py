@@ -1,0 +1,32 @@
+"""Evaluation after every epoch of a training run."""
+
+import keras
+
+from yt8m_distill.inference.evaluate import evaluate, write_results
+
+
+class EvaluateEpochs(keras.callbacks.Callback):
+    """Evaluates the model as it stands and adds `eval_gap`, `eval_map`, ... to the logs of the epoch.
+
+    Args:
+      spec: FeatureSpec.
+      shards: labelled TFRecord files.
+      run_dir: its eval/STEP.json is written.
+      batch_size: videos evaluated together.
+    """
+
+    def __init__(self, spec, shards, run_dir, batch_size):
+        super().__init__()
+        self._spec, self._shards, self._run_dir, self._batch_size = spec, shards, run_dir, batch_size
+
+    def on_epoch_end(self, epoch, logs=None):
+        results, _ = evaluate(self.model, self._spec, self._shards, batch_size=self._batch_size, progress=False)
+        step = logs["step"]
+        write_results({**results, "checkpoint": f"epoch {epoch + 1}, step {step}"}, self._run_dir, step)
+        print(
+            f"epoch {epoch + 1} evaluated on {results['examples']:,} examples: GAP {results['gap']:.4f}  "
+            f"mAP {results['map']:.4f}  Hit@1 {results['hit_at_1']:.4f}  PERR {results['perr']:.4f}  "
+            f"loss {results['loss']:.4f}",
+            flush=True,
+        )
+        logs.update({f"eval_{key}": results[key] for key in ("gap", "map", "hit_at_1", "perr", "loss")})

@@ -1,0 +1,97 @@
+"""absl flags <-> the frozen dataclasses that everything below the binaries takes.
+
+Names are the starter code's where it has one. A flag that is not given leaves the number to the model or to its
+flagfile, so every flag's default here is None and the dataclass keeps the only default.
+"""
+
+import dataclasses
+import types
+import typing
+
+from absl import flags
+
+from yt8m_distill import hyperparameters
+from yt8m_distill.errors import InputError
+from yt8m_distill.hyperparameters import registry
+from yt8m_distill.hyperparameters.training import TrainingParams
+from yt8m_distill.spec import FeatureSpec
+
+FLAGS = flags.FLAGS
+
+_DEFAULT_NAMES = {"frame": "rgb,audio", "segment": "rgb,audio", "video": "mean_rgb,mean_audio"}
+
+
+def define_data_flags():
+    """--feature_names, --feature_sizes, --num_classes, --max_frames, --frame_features, --segment_labels."""
+    flags.DEFINE_string("feature_names", None, "Features to read, separated by commas (default: rgb,audio or mean_rgb,mean_audio).")
+    flags.DEFINE_string("feature_sizes", None, "Values of each feature, separated by commas (default: 1024,128).")
+    flags.DEFINE_integer("num_classes", 3862, "Number of classes: 3862 in YouTube-8M, 527 in AudioSet.", lower_bound=1)
+    flags.DEFINE_integer("max_frames", 300, "Longer videos are cut to this many frames (one a second).", lower_bound=1)
+    flags.DEFINE_boolean("frame_features", None, "Records are frame level (default: what the model needs).")
+    flags.DEFINE_boolean("segment_labels", False, "Train and evaluate on rated 5-second segments (2019 records).")
+
+
+def feature_spec(level):
+    """The FeatureSpec that the data flags describe, for a model of `level` ("frame" or "video").
+
+    Raises:
+      InputError: --frame_features or --segment_labels contradict the model, or sizes do not pair up with names.
+    """
+    if FLAGS.frame_features is not None and FLAGS.frame_features != (level == "frame"):
+        raise InputError(
+            f"--model={FLAGS.model} reads {level}-level records and --{'' if FLAGS.frame_features else 'no'}"
+            "frame_features asks for the other kind: drop the flag or choose another model."
+        )
+    if FLAGS.segment_labels and level != "frame":
+        raise InputError(f"--segment_labels needs a frame-level model and --model={FLAGS.model} is {level} level.")
+    level = "segment" if FLAGS.segment_labels else level
+    names = _split(FLAGS.feature_names or _DEFAULT_NAMES[level])
+    sizes = _split(FLAGS.feature_sizes or "1024,128")
+    if not all(size.isdigit() for size in sizes):
+        raise InputError(f"--feature_sizes={FLAGS.feature_sizes}: expected whole numbers separated by commas.")
+    return FeatureSpec(names, tuple(map(int, sizes)), FLAGS.num_classes, level, FLAGS.max_frames)
+
+
+def _split(text):
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def define_model_flags():
+    """--model and one flag for every number of every family."""
+    flags.DEFINE_string("model", "NeXtVLAD", f"One of {', '.join(registry.names())}.")
+    for name, info in registry.all_fields().items():
+        users = "" if len(info.families) == len(registry.families()) else f" ({', '.join(info.families)})"
+        _define(name, info.type, f"{info.help}{users}.")
+
+
+def model_config():
+    """The ModelConfig of --model, with the numbers given as flags."""
+    return registry.model_config(FLAGS.model, **_given(registry.all_fields()))
+
+
+def define_training_flags():
+    """One flag for every field of TrainingParams."""
+    for field in dataclasses.fields(TrainingParams):
+        _define(field.name, field.type, f"{field.metadata['help']} (default: {field.default})")
+
+
+def training_params():
+    """The TrainingParams that the flags describe."""
+    return TrainingParams(**_given(field.name for field in dataclasses.fields(TrainingParams)))
+
+
+def define_checkpoint_flag():
+    """--checkpoint, with the starter code's --train_dir as another name."""
+    flags.DEFINE_string("checkpoint", None, "Run directory (its newest checkpoint) or RUN/checkpoints/ckpt-STEP.")
+    flags.DEFINE_alias("train_dir", "checkpoint")
+
+
+def _given(names):
+    return {name: FLAGS[name].value for name in names if FLAGS[name].value is not None}
+
+
+def _define(name, kind, text):
+    if isinstance(kind, types.UnionType):
+        kind = next(option for option in typing.get_args(kind) if option is not type(None))
+    define = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_boolean, str: flags.DEFINE_string}
+    define[kind](name, None, text)

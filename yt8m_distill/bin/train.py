@@ -1,0 +1,85 @@
+"""Trains a model on TFRecords; the same command resumes a run that was stopped.
+
+  python train.py --flagfile=flags/models/NeXtVLAD.flags --train_data_pattern='data/train*.tfrecord' \\
+      --train_dir=runs/NeXtVLAD
+
+Writes RUN/config.json, checkpoints/, metrics.csv and tensorboard/. Ctrl-C saves a checkpoint first.
+"""
+
+import os
+import sys
+
+from absl import flags
+
+from yt8m_distill.bin import command, flag_groups
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string("train_data_pattern", None, "TFRecord files to train on: globs, separated by commas.")
+flags.DEFINE_string("eval_data_pattern", None, "TFRecord files to evaluate on after every epoch, if any.")
+flags.DEFINE_string("train_dir", None, "The run directory (default: runs/MODEL).")
+flags.DEFINE_boolean("start_new_model", False, "Delete the run in --train_dir, after a question, and start a new one.")
+flags.DEFINE_boolean("overwrite", False, "With no question: what --start_new_model does.")
+flag_groups.define_model_flags()
+flag_groups.define_data_flags()
+flag_groups.define_training_flags()
+
+
+def main(arguments):
+    """Parses the flags into a RunConfig, prepares the run directory and trains."""
+    command.no_arguments(arguments)
+    model = flag_groups.model_config()
+    spec = flag_groups.feature_spec(model.level)
+    params = flag_groups.training_params()
+
+    from yt8m_distill.data.record_checks import check_first_record
+    from yt8m_distill.data.shards import find_shards
+    from yt8m_distill.run_config import RunConfig
+    from yt8m_distill.training.run_directory import prepare
+
+    shards = find_shards(FLAGS.train_data_pattern, "--train_data_pattern")
+    eval_shards = find_shards(FLAGS.eval_data_pattern, "--eval_data_pattern") if FLAGS.eval_data_pattern else []
+    for shard in shards[:1] + eval_shards[:1]:
+        check_first_record(shard, spec)
+    run_dir = FLAGS.train_dir or os.path.join("runs", model.name)
+    config = RunConfig(spec, model, params)
+    ask = None if FLAGS.overwrite else _confirm
+    for change in prepare(config, run_dir, start_new_model=FLAGS.start_new_model or FLAGS.overwrite, confirm=ask):
+        print(f"changed since the run was started: {change}")
+    return _train(config, run_dir, shards, eval_shards)
+
+
+def _train(config, run_dir, shards, eval_shards):
+    from yt8m_distill.bin.evaluate_epochs import EvaluateEpochs
+    from yt8m_distill.training.callbacks import ProgressLine
+    from yt8m_distill.training.loop import TrainingLoop
+
+    callbacks = [ProgressLine(config.training.num_epochs)]
+    if eval_shards:
+        callbacks.append(EvaluateEpochs(config.features, eval_shards, run_dir, config.training.batch_size))
+    loop = TrainingLoop(config, run_dir, shards, callbacks)
+    weights = sum(variable.value.shape.num_elements() for variable in loop.model.trainable_variables)
+    print(f"{config.model.name}: {weights:,} trainable weights, {len(shards)} shards, {loop.total_steps or '?'} steps")
+    print(f"resumes {loop.resumed_from} (step {loop.step})" if loop.resumed_from else f"starts a new run in {run_dir}")
+    checkpoint = loop.run()
+    if loop.finished:
+        print(f"finished at step {loop.step}: {checkpoint}")
+        return 0
+    print(f"stopped at step {loop.step}: {checkpoint}; the same command goes on from here")
+    return 130
+
+
+def _confirm(question):
+    if not sys.stdin.isatty():
+        print(f"{question} No terminal to ask on: pass --overwrite to say yes.", file=sys.stderr)
+        return False
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+
+def run():
+    """Entry point of `yt8m-train` and train.py."""
+    command.run(main, __doc__)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,104 @@
+"""Shards in, uint8 batches out: the one interface through which training, evaluation and inference read."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m_distill.data import record_checks, records
+from yt8m_distill.errors import InputError
+
+# Records parsed together. Eight full videos (2.8 MB of frames) stay in cache while a batch of 32 (11 MB) does not:
+# parsed in eights and then batched is 1.4 times as fast (docs/decisions.md, benchmarks/input_pipeline.py).
+_PARSED_TOGETHER = 8
+_PARALLEL_PARSES = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadOptions:
+    """How shards are read.
+
+    Attributes:
+      batch_size: examples a batch.
+      num_readers: shards read side by side.
+      shuffle_buffer: records (not bytes) held to draw from when a seed is given; a full video is 250 kB.
+      deterministic: False lets readers overtake each other: a little faster, another order in every run.
+      drop_remainder: True leaves out the last batch when it is smaller than the others.
+    """
+
+    batch_size: int = 128
+    num_readers: int = 8
+    shuffle_buffer: int = 1024
+    deterministic: bool = True
+    drop_remainder: bool = False
+
+
+def read_batches(shards, spec, options=None, *, seed=None, epoch=0, labelled=True):
+    """One pass over the shards.
+
+    Args:
+      shards: paths of TFRecord files.
+      spec: FeatureSpec of the records.
+      options: ReadOptions.
+      seed: None reads in order; a number shuffles shards and records, another way in every `epoch`.
+      epoch: which pass this is.
+      labelled: False leaves labels unread (frame and video level): what inference needs.
+
+    Returns:
+      A tf.data.Dataset of dicts (the batch contract, see `records.parse_frames`, `parse_videos`, `parse_segments`).
+      The same arguments give the same batches in the same order, unless `options.deterministic` is False.
+    """
+    options = options or ReadOptions()
+    order = list(shards)
+    if seed is not None:
+        np.random.default_rng([seed, epoch]).shuffle(order)
+    dataset = tf.data.TFRecordDataset(order, num_parallel_reads=min(options.num_readers, len(order)))
+    if seed is not None:
+        dataset = dataset.shuffle(options.shuffle_buffer, seed=_mixed(seed, epoch), reshuffle_each_iteration=False)
+    dataset = _parsed(dataset, spec, labelled)
+    dataset = _batched(dataset, spec, options)
+    return dataset.prefetch(2).with_options(_dataset_options(options))
+
+
+def _mixed(seed, epoch):
+    return int(np.random.SeedSequence([seed, epoch, 1]).generate_state(1)[0])
+
+
+def _parsed(dataset, spec, labelled):
+    if spec.level == "segment":
+        return dataset.map(lambda record: records.parse_segments(record, spec), _PARALLEL_PARSES).unbatch()
+    parse = records.parse_frames if spec.level == "frame" else records.parse_videos
+    together = _PARSED_TOGETHER if spec.level == "frame" else 128
+    return dataset.batch(together).map(lambda chunk: parse(chunk, spec, labelled), _PARALLEL_PARSES).unbatch()
+
+
+def _batched(dataset, spec, options):
+    # Labels are padded with -1; zero bytes are as good as any in frames that `num_frames` masks.
+    padding = {
+        key: tf.constant(-1 if key == "labels" else "" if key == "id" else 0, value.dtype)
+        for key, value in dataset.element_spec.items()
+    }
+    return dataset.padded_batch(
+        options.batch_size, padding_values=padding, drop_remainder=options.drop_remainder
+    )
+
+
+def _dataset_options(options):
+    chosen = tf.data.Options()
+    # Autotuning was seen to stall the end of a pass by up to seconds; the parallelism is fixed above.
+    chosen.autotune.enabled = False
+    chosen.deterministic = options.deterministic
+    return chosen
+
+
+def checked(batches, shards, spec):
+    """Iterates over `batches`; where TensorFlow cannot read a record, says which one and why.
+
+    Raises:
+      InputError: names the file, the record number, what was expected and what was received.
+    """
+    try:
+        yield from batches
+    except tf.errors.OpError as error:
+        record_checks.explain_failure(shards, spec)
+        raise InputError(f"reading {shards[0]} and {len(shards) - 1} more failed: {error.message}") from error

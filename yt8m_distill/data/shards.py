@@ -1,0 +1,65 @@
+"""Which files a pattern means."""
+
+import os
+import struct
+
+import tensorflow as tf
+
+from yt8m_distill.errors import InputError
+
+
+def find_shards(pattern, flag="--input_data_pattern"):
+    """The files that match a pattern, sorted by name.
+
+    Args:
+      pattern: one or more globs, separated by commas; any path that `tf.io.gfile` opens (local, and s3://, hdfs://,
+        az:// with tensorflow-io installed).
+      flag: the flag that gave the pattern, named in the error.
+
+    Raises:
+      InputError: the pattern is empty, matches nothing, or names a directory.
+    """
+    parts = [part.strip() for part in (pattern or "").split(",") if part.strip()]
+    if not parts:
+        raise InputError(f"{flag} is empty: give the TFRecord files to read, such as 'data/train*.tfrecord'.")
+    return sorted({path for part in parts for path in _matches(part, flag)})
+
+
+def _matches(pattern, flag):
+    paths = tf.io.gfile.glob(pattern)
+    if not paths:
+        raise InputError(f"{flag}={pattern}: no file matches; quote the pattern and check the folder.")
+    for path in paths:
+        if tf.io.gfile.isdir(path):
+            raise InputError(f"{flag}={pattern}: {path} is a directory; name its files, such as '{path}/*.tfrecord'.")
+    return paths
+
+
+def count_records(shards):
+    """How many records the shards hold: exact for local files, from one length field to the next; else an estimate.
+
+    A damaged shard is counted up to where it makes sense; reading it will tell.
+    """
+    local = [path for path in shards if "://" not in path]
+    remote = [path for path in shards if "://" in path]
+    return sum(_count_local(path) for path in local) + (_estimate(remote) if remote else 0)
+
+
+def _count_local(path):
+    # A TFRecord: length (8 bytes), its checksum (4), that many bytes, their checksum (4).
+    count = position = 0
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        while position + 16 <= size:
+            position += 16 + struct.unpack("<Q", os.pread(file.fileno(), 8, position))[0]
+            count += position <= size
+    return count
+
+
+def _estimate(shards, sample=64):
+    try:
+        sizes = [len(record) + 16 for record in tf.data.TFRecordDataset(shards[0]).take(sample).as_numpy_iterator()]
+        total = sum(tf.io.gfile.stat(path).length for path in shards)
+    except tf.errors.OpError:
+        return 0
+    return round(total * len(sizes) / sum(sizes)) if sizes else 0

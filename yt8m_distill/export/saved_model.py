@@ -1,0 +1,97 @@
+"""A model as a SavedModel that needs TensorFlow alone."""
+
+import os
+import shutil
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m_distill.data import records
+from yt8m_distill.data.batches import input_signature, model_inputs
+from yt8m_distill.errors import InputError
+from yt8m_distill.export.budget import measure, require_fit
+
+DEFAULT_BUDGET_MIB = 1024.0
+
+
+class ServedModel(tf.Module):
+    """The signatures of an export.
+
+    `serving_default`: `example_bytes` string (batch,), serialized records -> `video_id` string (batch,),
+    `class_indexes` int32 (batch, k), `predictions` float32 (batch, k), best first: the starter code's names.
+    `features`: the model's inputs (uint8 frames and num_frames, or float means) -> `predictions` float32
+    (batch, classes), `representation` float32 (batch, d).
+    """
+
+    def __init__(self, model, spec, top_k):
+        super().__init__()
+        self._tracked = [variable.value for variable in model.variables]
+        parse = records.parse_frames if spec.has_frames else records.parse_videos
+
+        @tf.function(input_signature=[input_signature(spec)])
+        def features(inputs):
+            return dict(model(inputs, training=False))
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "example_bytes")])
+        def serve(example_bytes):
+            batch = parse(example_bytes, spec, labelled=False)
+            scores, classes = tf.math.top_k(model(model_inputs(batch, spec), training=False)["predictions"], top_k)
+            return {"video_id": batch["id"], "class_indexes": classes, "predictions": scores}
+
+        self.signatures = {"serving_default": serve, "features": features}
+
+
+def export(model, spec, directory, *, top_k=20, budget_mib=DEFAULT_BUDGET_MIB, overwrite=False):
+    """Writes a SavedModel aside, checks its answers and its size, and gives it its name.
+
+    Args:
+      model: VideoClassifier.
+      spec: its FeatureSpec.
+      directory: folder to write; it appears when everything is well.
+      top_k: classes that `serving_default` returns, at most the model's.
+      budget_mib: largest size of all files, in MiB (2**20 bytes).
+      overwrite: replace a folder that holds something.
+
+    Returns:
+      (SizeReport, largest difference between the export's predictions and the model's own).
+
+    Raises:
+      InputError: over budget, or the folder holds something; nothing is left behind.
+    """
+    directory = directory.rstrip("/")
+    if os.path.isdir(directory) and os.listdir(directory) and not overwrite:
+        raise InputError(f"{directory} is not empty: give another --output_dir, or --overwrite.")
+    aside = f"{directory}.{os.getpid()}.partial"
+    try:
+        module = ServedModel(model, spec, min(top_k, spec.num_classes))
+        tf.saved_model.save(module, aside, signatures=module.signatures)
+        difference = _largest_difference(model, spec, aside)
+        report = measure(aside, model.variables, budget_mib)
+        require_fit(report)
+        shutil.rmtree(directory, ignore_errors=True)
+        os.rename(aside, directory)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return report, difference
+
+
+def _largest_difference(model, spec, directory):
+    inputs = _random_inputs(spec)
+    served = tf.saved_model.load(directory).signatures["features"](**inputs)
+    own = model(inputs, training=False)
+    return max(float(np.abs(served[key].numpy() - np.asarray(own[key])).max()) for key in served)
+
+
+def _random_inputs(spec, videos=4):
+    random = np.random.default_rng(0)
+    if not spec.has_frames:
+        return {
+            name: tf.constant(random.normal(size=(videos, size)), tf.float32)
+            for name, size in spec.size_by_name.items()
+        }
+    frames = min(spec.frame_limit, 12)
+    inputs = {
+        name: tf.constant(random.integers(0, 256, (videos, frames, size)), tf.uint8)
+        for name, size in spec.size_by_name.items()
+    }
+    return {**inputs, "num_frames": tf.constant(random.integers(1, frames + 1, videos), tf.int32)}

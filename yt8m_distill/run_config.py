@@ -1,0 +1,152 @@
+"""A run directory's `config.json`, and a model rebuilt from it.
+
+    RUN/config.json      everything needed to rebuild the model, the data spec and the optimiser
+    RUN/checkpoints/     TensorFlow checkpoints ckpt-STEP
+    RUN/metrics.csv      one row every --log_steps
+    RUN/eval/STEP.json   evaluations
+    RUN/tensorboard/     event files
+"""
+
+import dataclasses
+import json
+import os
+import re
+
+from yt8m_distill.errors import InputError
+from yt8m_distill.hyperparameters import registry
+from yt8m_distill.hyperparameters.registry import ModelConfig
+from yt8m_distill.hyperparameters.training import TrainingParams
+from yt8m_distill.spec import FeatureSpec
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """What `config.json` holds: data, model and training."""
+
+    features: FeatureSpec
+    model: ModelConfig
+    training: TrainingParams
+
+    def to_dict(self):
+        """Plain dicts and numbers, ready for JSON."""
+        return {
+            "features": dataclasses.asdict(self.features),
+            "model": registry.to_dict(self.model),
+            "training": dataclasses.asdict(self.training),
+        }
+
+    @classmethod
+    def from_dict(cls, values):
+        """The inverse of `to_dict`; raises TypeError, KeyError or InputError for what it does not know."""
+        features = {key: tuple(v) if isinstance(v, list) else v for key, v in values["features"].items()}
+        return cls(
+            features=FeatureSpec(**features),
+            model=registry.from_dict(values["model"]),
+            training=TrainingParams(**values["training"]),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run directory, read.
+
+    Attributes:
+      directory: the run directory.
+      config: its RunConfig.
+      checkpoint: prefix of the checkpoint chosen.
+      step: training step of that checkpoint.
+    """
+
+    directory: str
+    config: RunConfig
+    checkpoint: str
+    step: int
+
+
+def save_config(config, run_dir):
+    """Writes RUN/config.json aside and renames it."""
+    path = config_path(run_dir)
+    os.makedirs(run_dir, exist_ok=True)
+    with open(path + ".partial", "w", encoding="utf-8") as file:
+        json.dump(config.to_dict(), file, indent=2)
+        file.write("\n")
+    os.replace(path + ".partial", path)
+
+
+def load_config(run_dir):
+    """Reads RUN/config.json.
+
+    Raises:
+      InputError: it is missing, not JSON, or holds something this version does not know.
+    """
+    path = config_path(run_dir)
+    try:
+        with open(path, encoding="utf-8") as file:
+            return RunConfig.from_dict(json.load(file))
+    except FileNotFoundError:
+        raise InputError(f"{run_dir} is no run directory: it has no config.json. Train one with train.py.") from None
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path} cannot be used: {error}. Was it written by another version?") from error
+
+
+def config_path(run_dir):
+    """RUN/config.json."""
+    return os.path.join(run_dir, "config.json")
+
+
+def checkpoint_dir(run_dir):
+    """RUN/checkpoints."""
+    return os.path.join(run_dir, "checkpoints")
+
+
+def checkpoint_step(prefix):
+    """Training step of a checkpoint prefix `.../ckpt-STEP`."""
+    return int(re.search(r"ckpt-(\d+)$", prefix).group(1))
+
+
+def find_run(path):
+    """Finds the checkpoint that `--checkpoint` means.
+
+    Args:
+      path: a run directory (its newest checkpoint) or a checkpoint in it (`RUN/checkpoints/ckpt-STEP`).
+
+    Raises:
+      InputError: there is no such run directory or no such checkpoint.
+    """
+    import tensorflow as tf
+
+    if not path:
+        raise InputError("--checkpoint is empty: name a run directory, such as runs/NeXtVLAD.")
+    path = path.rstrip("/")
+    named = re.search(r"^(.*)/checkpoints/ckpt-\d+(\.index)?$", path)
+    run_dir = named.group(1) if named else path
+    config = load_config(run_dir)
+    prefix = path.removesuffix(".index") if named else tf.train.latest_checkpoint(checkpoint_dir(run_dir))
+    if prefix is None or not os.path.exists(prefix + ".index"):
+        raise InputError(f"{path}: {checkpoint_dir(run_dir)} holds {'no such' if prefix else 'no'} checkpoint yet.")
+    return Run(run_dir, config, prefix, checkpoint_step(prefix))
+
+
+def restore_model(run):
+    """Builds the model of a run and loads the weights of its checkpoint.
+
+    Returns:
+      A VideoClassifier in float32, whatever precision it was trained in.
+
+    Raises:
+      InputError: the checkpoint holds another model.
+    """
+    import tensorflow as tf
+
+    from yt8m_distill.models.classifier import build_model
+
+    model = build_model(run.config.model, run.config.features)
+    try:
+        status = tf.train.Checkpoint(model=model).restore(run.checkpoint)
+        status.assert_existing_objects_matched().expect_partial()
+    except (ValueError, AssertionError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{run.checkpoint} does not fit the {run.config.model.name} of {config_path(run.directory)}: {reason}"
+        ) from error
+    return model

@@ -1,0 +1,72 @@
+"""When checkpoints are written and what is in them: enough to go on as if nothing had happened."""
+
+import os
+import time
+
+import tensorflow as tf
+
+from yt8m_distill.errors import InputError
+from yt8m_distill.run_config import checkpoint_dir
+
+
+class RunCheckpoints:
+    """Checkpoints of one run: model, optimizer, place in the data and the steps since the last row of metrics.
+
+    Args:
+      run_dir: the run directory.
+      model, optimizer, recent: what is saved (recent: RecentSteps).
+      params: TrainingParams.
+    """
+
+    def __init__(self, run_dir, model, optimizer, recent, params):
+        self._params = params
+        self._place = {key: tf.Variable(0, dtype=tf.int64, trainable=False) for key in ("step", "epoch", "batch")}
+        self._checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, recent=recent, **self._place)
+        self._manager = tf.train.CheckpointManager(
+            self._checkpoint,
+            checkpoint_dir(run_dir),
+            max_to_keep=params.max_checkpoints_to_keep or None,
+            checkpoint_name="ckpt",
+        )
+        self._saved_at = time.monotonic()
+
+    @property
+    def place(self):
+        """(step, epoch, batch): steps done, the epoch under way, batches of it already used."""
+        return tuple(int(variable) for variable in self._place.values())
+
+    def restore(self):
+        """Restores the newest checkpoint where there is one, and returns its prefix or None.
+
+        Raises:
+          InputError: the checkpoint is damaged or of another model.
+        """
+        prefix = self._manager.latest_checkpoint
+        if prefix is None:
+            return None
+        try:
+            self._checkpoint.restore(prefix).assert_existing_objects_matched()
+        except (ValueError, AssertionError, tf.errors.OpError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(f"{prefix} cannot be resumed: {reason}. Start again with --overwrite.") from error
+        return prefix
+
+    def save(self, step, epoch, batch):
+        """Writes ckpt-STEP."""
+        for variable, value in zip(self._place.values(), (step, epoch, batch), strict=True):
+            variable.assign(value)
+        prefix = self._manager.save(checkpoint_number=step)
+        self._saved_at = time.monotonic()
+        return prefix
+
+    def save_if_due(self, step, epoch, batch):
+        """Writes ckpt-STEP when enough steps or minutes have passed since the last one."""
+        every = self._params.save_checkpoint_steps
+        minutes = (time.monotonic() - self._saved_at) / 60
+        if step % every == 0 if every else minutes >= self._params.save_checkpoint_minutes:
+            self.save(step, epoch, batch)
+
+
+def has_checkpoint(run_dir):
+    """Whether a run was started in this directory and saved at least once."""
+    return os.path.isdir(checkpoint_dir(run_dir)) and tf.train.latest_checkpoint(checkpoint_dir(run_dir)) is not None

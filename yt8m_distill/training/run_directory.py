@@ -1,0 +1,72 @@
+"""Whether a training command starts a run, goes on with one, or would destroy one."""
+
+import os
+import shutil
+
+from yt8m_distill.errors import InputError
+from yt8m_distill.run_config import checkpoint_dir, config_path, load_config, save_config
+
+# Numbers that say what a checkpoint's place in the data and its state mean.
+_FIXED = ("batch_size", "optimizer", "seed", "log_steps", "num_readers", "shuffle_buffer_size", "mixed_precision")
+_WRITTEN = ("config.json", "metrics.csv", "checkpoints", "eval", "tensorboard")
+
+
+def prepare(config, run_dir, *, start_new_model=False, confirm=None):
+    """Makes `run_dir` ready for a run of `config` and writes its config.json.
+
+    Args:
+      config: RunConfig of the command.
+      run_dir: the run directory.
+      start_new_model: delete what an earlier run left there.
+      confirm: function of a question that returns whether to go on; None goes on.
+
+    Returns:
+      Lines about training numbers that differ from those the run was started with.
+
+    Raises:
+      InputError: the directory holds a run of another config, or something that is not a run.
+    """
+    if os.path.exists(run_dir) and not os.path.isdir(run_dir):
+        raise InputError(f"{run_dir} is a file: give a directory for the run.")
+    exists = os.path.exists(config_path(run_dir))
+    if not exists and os.path.isdir(run_dir) and os.listdir(run_dir):
+        raise InputError(f"{run_dir} is not empty and holds no run (no config.json): give another --train_dir.")
+    if exists and start_new_model:
+        if confirm is not None and not confirm(f"Delete the run in {run_dir} and start a new one?"):
+            raise InputError(f"{run_dir} was left as it is.")
+        _delete_run(run_dir)
+        exists = False
+    changes = _changes(load_config(run_dir), config, run_dir) if exists else []
+    save_config(config, run_dir)
+    return changes
+
+
+def _delete_run(run_dir):
+    for name in _WRITTEN:
+        path = os.path.join(run_dir, name)
+        if os.path.isdir(path):
+            shutil.rmtree(path)
+        elif os.path.exists(path):
+            os.remove(path)
+
+
+def _changes(old, new, run_dir):
+    differences = list(_differences(old.to_dict(), new.to_dict()))
+    started = os.path.isdir(checkpoint_dir(run_dir))
+    for path, before, after in differences if started else ():
+        part, name = path.split(".", 1)
+        if part != "training" or name in _FIXED:
+            raise InputError(
+                f"{run_dir} was started with {name}={before} and the command says {name}={after}: "
+                "give the same, another --train_dir, or --start_new_model."
+            )
+    return [f"{path.split('.', 1)[1]}: {before} -> {after}" for path, before, after in differences]
+
+
+def _differences(old, new, path=""):
+    for key in old.keys() | new.keys():
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            yield from _differences(before, after, f"{path}{key}.")
+        elif before != after:
+            yield path + key, before, after

@@ -1,0 +1,23 @@
+"""Ctrl-C and SIGTERM end a run after the step under way, with a checkpoint."""
+
+import signal
+
+
+class StopRequest:
+    """A context in which the first SIGINT or SIGTERM sets `requested`; a second one interrupts at once."""
+
+    def __init__(self):
+        self.requested = False
+
+    def __enter__(self):
+        self._previous = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *unused):
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number, frame):
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
