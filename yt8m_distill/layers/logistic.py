@@ -1,0 +1,46 @@
+"""Independent logistic regression of every class."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="yt8m_distill")
+class Logistic(keras.layers.Layer):
+    """`p = sigmoid(x W + b)`.
+
+    Args:
+      num_classes: number of classes.
+      l2_penalty: adds `l2_penalty * sum(W^2) / 2`, without the bias, to the losses.
+
+    Call arguments:
+      inputs: float (batch, size).
+
+    Output shape:
+      float32 (batch, num_classes), under every dtype policy.
+
+    Reference:
+      google/youtube-8m, video_level_models.LogisticModel.
+    """
+
+    def __init__(self, num_classes, l2_penalty=1e-8, **kwargs):
+        super().__init__(**kwargs)
+        if num_classes < 1:
+            raise ValueError(f"num_classes must be at least 1. Received: {num_classes=}")
+        self.num_classes = num_classes
+        self.l2_penalty = l2_penalty
+
+    def build(self, input_shape):
+        regularizer = keras.regularizers.L2(self.l2_penalty / 2)
+        self.logits = keras.layers.Dense(
+            self.num_classes, kernel_regularizer=regularizer, dtype=self.dtype_policy, name="logits"
+        )
+        self.logits.build(input_shape)
+
+    def call(self, inputs):
+        return ops.sigmoid(ops.cast(self.logits(inputs), "float32"))
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.num_classes)
+
+    def get_config(self):
+        return {**super().get_config(), "num_classes": self.num_classes, "l2_penalty": self.l2_penalty}

@@ -1,0 +1,61 @@
+"""Mixture of logistic experts, one mixture a class."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="yt8m_distill")
+class MixtureOfExperts(keras.layers.Layer):
+    """Probability of each class as a gated mean of logistic experts.
+
+    `p[v] = sum_{m < mixtures} softmax(x G)[v, m] * sigmoid(x E + b)[v, m]`. The softmax runs over `mixtures + 1` gates
+    a class: the last one belongs to a dummy expert that says "absent". Columns are class-major: gate m of class v is
+    column `v * (mixtures + 1) + m` of G.
+
+    Args:
+      num_classes: number of classes.
+      num_mixtures: experts a class, the dummy not counted.
+      l2_penalty: adds `l2_penalty * sum(w^2) / 2` of G and E, without the biases, to the losses.
+
+    Call arguments:
+      inputs: float (batch, size).
+
+    Output shape:
+      float32 (batch, num_classes), under every dtype policy.
+
+    Reference:
+      Jordan and Jacobs, "Hierarchical Mixtures of Experts and the EM Algorithm", 1994; google/youtube-8m,
+      video_level_models.MoeModel.
+    """
+
+    def __init__(self, num_classes, num_mixtures=2, l2_penalty=1e-8, **kwargs):
+        super().__init__(**kwargs)
+        if min(num_classes, num_mixtures) < 1:
+            raise ValueError(f"Both must be at least 1. Received: {num_classes=}, {num_mixtures=}")
+        self.num_classes = num_classes
+        self.num_mixtures = num_mixtures
+        self.l2_penalty = l2_penalty
+
+    def build(self, input_shape):
+        options = {"kernel_regularizer": keras.regularizers.L2(self.l2_penalty / 2), "dtype": self.dtype_policy}
+        columns = self.num_classes * (self.num_mixtures + 1)
+        self.gates = keras.layers.Dense(columns, use_bias=False, name="gates", **options)
+        self.gates.build(input_shape)
+        self.experts = keras.layers.Dense(self.num_classes * self.num_mixtures, name="experts", **options)
+        self.experts.build(input_shape)
+
+    def call(self, inputs):
+        gates = ops.reshape(ops.cast(self.gates(inputs), "float32"), (-1, self.num_classes, self.num_mixtures + 1))
+        experts = ops.reshape(ops.cast(self.experts(inputs), "float32"), (-1, self.num_classes, self.num_mixtures))
+        return ops.sum(ops.softmax(gates, axis=-1)[:, :, :-1] * ops.sigmoid(experts), axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.num_classes)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "num_mixtures": self.num_mixtures,
+            "l2_penalty": self.l2_penalty,
+        }

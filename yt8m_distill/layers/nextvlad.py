@@ -1,0 +1,107 @@
+"""NeXtVLAD aggregation of one stream of frames."""
+
+import keras
+from keras import ops
+
+from yt8m_distill.layers.frame_batch_normalization import FrameBatchNormalization
+from yt8m_distill.layers.frame_mask import frame_mask
+from yt8m_distill.layers.l2_normalization import L2Normalization
+
+
+@keras.saving.register_keras_serializable(package="yt8m_distill")
+class NeXtVLAD(keras.layers.Layer):
+    """Frames widened, split into groups, and their residuals to learned centres summed by soft assignment.
+
+    With `width = expansion * size / groups` and mask m (1 for a frame, 0 for padding), all sums over frames t and
+    groups g:
+
+    ```
+    z[t]     = x[t] W + b                                   (expansion * size), split into groups z[t, g]
+    a[t,g,k] = m[t] * sigmoid(z[t] w_g + b_g) * softmax_k(batch_norm(z[t] C))[g, k]
+    v[f,k]   = sum a[t,g,k] (z[t,g,f] - c[f,k])
+    y        = batch_norm(flatten(l2_over_f(v)))            f-major: v[f, k] at f * clusters + k
+    ```
+
+    Args:
+      clusters: number of centres.
+      groups: number of groups; must divide `expansion * size`.
+      expansion: factor by which a frame is widened.
+      momentum: decay of the batch norms' moving statistics (slim's 0.999; epsilon is 0.001).
+
+    Call arguments:
+      inputs: float (batch, frames, size).
+      num_frames: int (batch,).
+      training: whether the batch norms use the moments of this batch.
+
+    Output shape:
+      (batch, width * clusters) in the compute dtype. Padded frames change nothing, in training neither the moments
+      nor the moving statistics; a video without frames gives `batch_norm(0)`. The order of the frames does not matter.
+
+    Reference:
+      Lin et al., "NeXtVLAD: An Efficient Neural Network to Aggregate Frame-level Features for Large-scale Video
+      Classification", ECCV-W 2018, equations 4-6; linrongc/youtube-8m, nextvlad.NeXtVLAD.
+    """
+
+    def __init__(self, clusters, groups, expansion=2, momentum=0.999, **kwargs):
+        super().__init__(**kwargs)
+        if min(clusters, groups, expansion) < 1:
+            raise ValueError(f"All must be at least 1. Received: {clusters=}, {groups=}, {expansion=}")
+        self.clusters = clusters
+        self.groups = groups
+        self.expansion = expansion
+        self.momentum = momentum
+
+    def build(self, input_shape):
+        widened = self.expansion * input_shape[-1]
+        if widened % self.groups:
+            raise ValueError(
+                f"groups must divide expansion * size. Received: groups={self.groups}, {self.expansion} * "
+                f"{input_shape[-1]} = {widened}"
+            )
+        self.width = widened // self.groups
+        policy = self.dtype_policy
+        self.expand = keras.layers.Dense(widened, dtype=policy, name="expand")
+        self.expand.build(input_shape)
+        self.attention = keras.layers.Dense(self.groups, dtype=policy, name="attention")
+        self.attention.build((*input_shape[:-1], widened))
+        assignments = self.groups * self.clusters
+        self.cluster_weights = self.add_weight((widened, assignments), "he_normal", name="cluster_weights")
+        self.cluster_bn = FrameBatchNormalization(self.momentum, dtype=policy, name="cluster_bn")
+        self.cluster_bn.build((*input_shape[:-1], assignments))
+        self.centres = self.add_weight((self.width, self.clusters), "he_normal", name="centres")
+        self.normalize = L2Normalization(axis=1, dtype=policy, name="normalize")
+        self.vlad_bn = keras.layers.BatchNormalization(momentum=self.momentum, dtype=policy, name="vlad_bn")
+        self.vlad_bn.build((input_shape[0], self.width * self.clusters))
+
+    def call(self, inputs, num_frames, training=None):
+        mask = frame_mask(num_frames, ops.shape(inputs)[1])
+        z = self.expand(inputs)
+        assignment = self._assign(z, mask, training)
+        groups = ops.reshape(z, (-1, ops.shape(assignment)[1], self.width))
+        vlad = self.normalize(self._residuals(groups, assignment))
+        return self.vlad_bn(ops.reshape(vlad, (-1, self.width * self.clusters)), training=training)
+
+    def _assign(self, z, mask, training):
+        """Soft assignment of every group of every frame, weighted by attention: (batch, frames * groups, clusters)."""
+        scores = self.cluster_bn(ops.matmul(z, self.cluster_weights), mask=mask, training=training)
+        scores = ops.reshape(ops.cast(scores, "float32"), (-1, ops.shape(z)[1] * self.groups, self.clusters))
+        attention = ops.sigmoid(ops.cast(self.attention(z), "float32")) * mask[:, :, None]
+        return ops.softmax(scores, axis=-1) * ops.reshape(attention, (-1, ops.shape(z)[1] * self.groups, 1))
+
+    def _residuals(self, groups, assignment):
+        """Sum of the weighted residuals to each centre: (batch, width, clusters), float32."""
+        mass = ops.sum(assignment, axis=1, keepdims=True)
+        weighted = ops.einsum("bif,bik->bfk", groups, ops.cast(assignment, groups.dtype))
+        return ops.cast(weighted, "float32") - mass * ops.cast(self.centres, "float32")
+
+    def compute_output_shape(self, input_shape, num_frames_shape=None):
+        return (input_shape[0], self.expansion * input_shape[-1] // self.groups * self.clusters)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "clusters": self.clusters,
+            "groups": self.groups,
+            "expansion": self.expansion,
+            "momentum": self.momentum,
+        }

@@ -1,0 +1,123 @@
+"""The one kind of model: front end, aggregator, head."""
+
+import keras
+
+from yt8m_distill.errors import InputError
+from yt8m_distill.hyperparameters import (
+    FrameLevelLogisticParams,
+    HiddenLayerParams,
+    NeXtVLADParams,
+    VideoMeansParams,
+)
+from yt8m_distill.models import frame_level_logistic, nextvlad, video_level
+from yt8m_distill.models.front_end import FrontEnd
+from yt8m_distill.models.heads import build_head
+
+_AGGREGATORS = {
+    NeXtVLADParams: nextvlad.build_aggregator,
+    FrameLevelLogisticParams: frame_level_logistic.build_aggregator,
+    VideoMeansParams: video_level.build_video_means,
+    HiddenLayerParams: video_level.build_hidden_layer,
+}
+
+
+@keras.saving.register_keras_serializable(package="yt8m_distill")
+class VideoClassifier(keras.Model):
+    """`head(aggregator(front_end(features)))`, for teachers and students alike.
+
+    Args:
+      front_end: layer: features (and num_frames) -> float features.
+      aggregator: layer: float features (and num_frames) -> representation (batch, d).
+      head: layer: representation -> float32 probabilities (batch, classes).
+      feature_sizes: {feature name: size}, in the order in which the aggregator sees the features.
+      has_frames: whether inputs are sequences of frames with a `num_frames`, or video-level features.
+
+    Call arguments:
+      inputs: dict. Every feature by name: uint8 or float (batch, frames, size) and `num_frames` int (batch,), or
+        float (batch, size) without `num_frames` at video level. Other keys (labels, id) are ignored.
+      training: whether dropout and batch norm are in training mode.
+
+    Returns:
+      {"predictions": float32 (batch, classes), "representation": (batch, d) in the compute dtype}. Padded frames
+      change neither; a video without frames gives finite numbers.
+
+    Raises:
+      ValueError: a feature or `num_frames` is missing from the inputs.
+    """
+
+    def __init__(self, front_end, aggregator, head, feature_sizes, has_frames=True, **kwargs):
+        super().__init__(**kwargs)
+        self.front_end = front_end
+        self.aggregator = aggregator
+        self.head = head
+        self.feature_sizes = dict(feature_sizes)
+        self.has_frames = has_frames
+
+    def build(self, input_shape=None):
+        """Creates all weights. They depend on `feature_sizes` alone, so the shapes of a batch are not needed."""
+        batch = (None, None) if self.has_frames else (None,)
+        shapes = {name: (*batch, size) for name, size in self.feature_sizes.items()}
+        self.front_end.build(shapes)
+        if not self.aggregator.built:
+            self.aggregator.build(shapes)
+        if not self.head.built:
+            self.head.build(self.aggregator.compute_output_shape(shapes))
+
+    def call(self, inputs, training=None):
+        expected = [*self.feature_sizes, *(["num_frames"] if self.has_frames else [])]
+        if missing := [key for key in expected if key not in inputs]:
+            raise ValueError(f"The batch lacks {', '.join(missing)}: it has {', '.join(sorted(inputs))}.")
+        features = {name: inputs[name] for name in self.feature_sizes}
+        frames = (inputs["num_frames"],) if self.has_frames else ()
+        representation = self.aggregator(self.front_end(features, *frames), *frames, training=training)
+        return {"predictions": self.head(representation, training=training), "representation": representation}
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "front_end": keras.saving.serialize_keras_object(self.front_end),
+            "aggregator": keras.saving.serialize_keras_object(self.aggregator),
+            "head": keras.saving.serialize_keras_object(self.head),
+            "feature_sizes": self.feature_sizes,
+            "has_frames": self.has_frames,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        parts = ("front_end", "aggregator", "head")
+        layers = {part: keras.saving.deserialize_keras_object(config[part], custom_objects) for part in parts}
+        return cls(**{**config, **layers})
+
+
+def build_model(config, spec, seed=None):
+    """The model of `config` for the data of `spec`, with its weights created.
+
+    Args:
+      config: `ModelConfig`.
+      spec: `FeatureSpec`.
+      seed: makes weights and dropout a function of it; sets Keras's, NumPy's and Python's global seeds.
+
+    Returns:
+      A built `VideoClassifier`.
+
+    Raises:
+      InputError: the model reads frames and the data holds none, or the other way round; numbers that do not fit the
+        features.
+    """
+    if (config.level == "frame") != spec.has_frames:
+        raise InputError(
+            f"{config.name} reads {config.level}-level features and the data is {spec.level}-level: choose another "
+            f"--model or another --level."
+        )
+    if seed is not None:
+        keras.utils.set_random_seed(seed)
+    model = VideoClassifier(
+        front_end=FrontEnd(config.front_end.normalization, name="front_end"),
+        aggregator=_AGGREGATORS[type(config.aggregator)](config.aggregator, spec),
+        head=build_head(config.head, spec.num_classes),
+        feature_sizes=spec.size_by_name,
+        has_frames=spec.has_frames,
+        name=config.name or "video_classifier",
+    )
+    model.build()
+    return model

@@ -1,0 +1,60 @@
+"""From a batch to the floats a model aggregates."""
+
+import keras
+from keras import ops
+
+from yt8m_distill.layers.dequantize import Dequantize
+from yt8m_distill.layers.l2_normalization import L2Normalization, inverse_norm
+
+
+@keras.saving.register_keras_serializable(package="yt8m_distill")
+class FrontEnd(keras.layers.Layer):
+    """Dequantises and L2-normalises features.
+
+    Args:
+      normalization: "joint" divides every frame (or video) by the L2 norm of all its features together, "modality"
+        each feature by its own, "none" neither.
+
+    Call arguments:
+      features: dict of name -> uint8 or float (batch, frames, size), or float (batch, size) at video level.
+      num_frames: int (batch,); None at video level.
+
+    Output shape:
+      dict of the same names and shapes, in the compute dtype. Padded uint8 frames are zero; padded float frames stay
+      what they are, up to the normalisation.
+    """
+
+    def __init__(self, normalization="joint", **kwargs):
+        super().__init__(**kwargs)
+        if normalization not in ("joint", "modality", "none"):
+            raise ValueError(f"normalization must be joint, modality or none. Received: {normalization=}")
+        self.normalization = normalization
+        self.dequantize = Dequantize(dtype=self.dtype_policy)
+        self.normalize = L2Normalization(dtype=self.dtype_policy)
+
+    def build(self, features_shape, num_frames_shape=None):
+        for shape in features_shape.values():
+            self.dequantize.build(shape)
+            self.normalize.build(shape)
+
+    def call(self, features, num_frames=None):
+        if num_frames is not None:
+            features = {name: self.dequantize(x, num_frames) for name, x in features.items()}
+        if self.normalization == "joint":
+            return _normalize_together(features)
+        if self.normalization == "modality":
+            return {name: self.normalize(x) for name, x in features.items()}
+        return features
+
+    def compute_output_shape(self, features_shape, num_frames_shape=None):
+        return features_shape
+
+    def get_config(self):
+        return {**super().get_config(), "normalization": self.normalization}
+
+
+def _normalize_together(features):
+    """Divides every feature by the norm of all features side by side, without laying them side by side."""
+    squares = [ops.square(ops.cast(x, "float32")) for x in features.values()]
+    scale = inverse_norm(sum(ops.sum(square, axis=-1, keepdims=True) for square in squares))
+    return {name: x * ops.cast(scale, x.dtype) for name, x in features.items()}
