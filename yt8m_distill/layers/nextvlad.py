@@ -74,12 +74,16 @@ class NeXtVLAD(keras.layers.Layer):
         self.vlad_bn.build((input_shape[0], self.width * self.clusters))
 
     def call(self, inputs, num_frames, training=None):
+        return self.vlad_bn(self.aggregate(inputs, num_frames, training), training=training)
+
+    def aggregate(self, inputs, num_frames, training=None):
+        """The descriptor before its batch norm: unit vectors of every cluster, (batch, width * clusters)."""
         mask = frame_mask(num_frames, ops.shape(inputs)[1])
         z = self.expand(inputs)
         assignment = self._assign(z, mask, training)
         groups = ops.reshape(z, (-1, ops.shape(assignment)[1], self.width))
         vlad = self.normalize(self._residuals(groups, assignment))
-        return self.vlad_bn(ops.reshape(vlad, (-1, self.width * self.clusters)), training=training)
+        return ops.reshape(vlad, (-1, self.width * self.clusters))
 
     def _assign(self, z, mask, training):
         """Soft assignment of every group of every frame, weighted by attention: (batch, frames * groups, clusters)."""
