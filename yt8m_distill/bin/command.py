@@ -3,7 +3,7 @@
 import os
 import sys
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from yt8m_distill.errors import InputError
 
@@ -37,6 +37,8 @@ def _parse(argv, doc):
 
 
 def _guarded(main, arguments):
+    if not flags.FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)
     try:
         status = main(arguments) or 0
     except InputError as error:

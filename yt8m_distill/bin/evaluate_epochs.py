@@ -21,7 +21,7 @@ class EvaluateEpochs(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         results, _ = evaluate(self.model, self._spec, self._shards, batch_size=self._batch_size, progress=False)
-        step = logs["step"]
+        step = int(logs["step"])
         write_results({**results, "checkpoint": f"epoch {epoch + 1}, step {step}"}, self._run_dir, step)
         print(
             f"epoch {epoch + 1} evaluated on {results['examples']:,} examples: GAP {results['gap']:.4f}  "

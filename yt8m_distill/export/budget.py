@@ -48,7 +48,7 @@ def measure(directory, variables, budget_mib):
 
     Args:
       directory: the SavedModel's folder.
-      variables: Keras variables it holds.
+      variables: the Keras variables it holds.
       budget_mib: the budget in MiB.
     """
     files = [os.path.join(folder, name) for folder, _, names in os.walk(directory) for name in names]

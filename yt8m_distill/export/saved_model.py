@@ -25,7 +25,7 @@ class ServedModel(tf.Module):
 
     def __init__(self, model, spec, top_k):
         super().__init__()
-        self._tracked = [variable.value for variable in model.variables]
+        self._tracked = [variable.value for variable in model.weights]
         parse = records.parse_frames if spec.has_frames else records.parse_videos
 
         @tf.function(input_signature=[input_signature(spec)])
@@ -38,7 +38,7 @@ class ServedModel(tf.Module):
             scores, classes = tf.math.top_k(model(model_inputs(batch, spec), training=False)["predictions"], top_k)
             return {"video_id": batch["id"], "class_indexes": classes, "predictions": scores}
 
-        self.signatures = {"serving_default": serve, "features": features}
+        self.endpoints = {"serving_default": serve, "features": features}
 
 
 def export(model, spec, directory, *, top_k=20, budget_mib=DEFAULT_BUDGET_MIB, overwrite=False):
@@ -64,9 +64,9 @@ def export(model, spec, directory, *, top_k=20, budget_mib=DEFAULT_BUDGET_MIB, o
     aside = f"{directory}.{os.getpid()}.partial"
     try:
         module = ServedModel(model, spec, min(top_k, spec.num_classes))
-        tf.saved_model.save(module, aside, signatures=module.signatures)
+        tf.saved_model.save(module, aside, signatures=module.endpoints)
         difference = _largest_difference(model, spec, aside)
-        report = measure(aside, model.variables, budget_mib)
+        report = measure(aside, model.weights, budget_mib)
         require_fit(report)
         shutil.rmtree(directory, ignore_errors=True)
         os.rename(aside, directory)

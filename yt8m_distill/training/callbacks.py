@@ -49,7 +49,7 @@ class MetricsCSV(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if logs:
             with open(self._path, "a", newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, COLUMNS, extrasaction="ignore").writerow(logs)
+                csv.DictWriter(file, COLUMNS, extrasaction="ignore").writerow(logs | _whole(logs))
 
 
 class TensorBoardScalars(keras.callbacks.Callback):
@@ -94,9 +94,9 @@ class ProgressLine(keras.callbacks.Callback):
         if not logs:
             return
         line = (
-            f"step {logs['step']:>6}  epoch {logs['epoch'] + 1}/{self._num_epochs}  loss {logs['loss']:8.4f}  "
+            f"step {int(logs['step']):>6}  epoch {int(logs['epoch']) + 1}/{self._num_epochs}  loss {logs['loss']:8.4f}  "
             f"GAP {logs['gap']:.4f}  Hit@1 {logs['hit_at_1']:.4f}  {logs['examples_per_second']:7.1f} examples/s  "
-            f"{_clock(logs["seconds_left"])}"
+            f"{_clock(logs['seconds_left'])}"
         )
         in_place = self._stream.isatty()
         self._stream.write(f"\r{line}\x1b[K" if in_place else f"{line}\n")
@@ -107,6 +107,11 @@ class ProgressLine(keras.callbacks.Callback):
         if self._open:
             self._stream.write("\n")
             self._open = False
+
+
+def _whole(logs):
+    # Keras hands every number to callbacks as a float.
+    return {key: int(logs[key]) for key in COLUMNS[:3]}
 
 
 def _clock(seconds):

@@ -74,6 +74,7 @@ class TrainingLoop:
 
     def run(self):
         """Trains to the end, or until a stop is asked for; returns the prefix of the last checkpoint."""
+        self.model.stop_training = False  # a callback may set it, as in Keras
         self._callbacks.on_train_begin()
         self._clock = time.monotonic()
         with StopRequest() as stop:

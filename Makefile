@@ -1,0 +1,73 @@
+# Every target sets up its environment first. STACK=latest uses the newest TensorFlow in an environment of its own.
+
+STACK ?= default
+MODEL ?= NeXtVLAD
+RUN ?= runs/$(MODEL)
+FLAGS ?=
+TRAIN_DATA ?=
+EVAL_DATA ?=
+TEST_DATA ?= $(EVAL_DATA)
+OUTPUT ?= $(RUN)/submission.csv
+EXPORT ?= exports/$(notdir $(RUN))
+
+VENV := $(if $(filter default,$(STACK)),.venv,.venv-$(STACK))
+PYTHON := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+# The first Python that this stack supports; BASE_PYTHON=... chooses another.
+BASE_PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
+
+SAMPLE := sample_data/train0000.tfrecord
+DATA := $(if $(TRAIN_DATA)$(EVAL_DATA),,$(SAMPLE))
+DATA_FLAGS := $(if $(TRAIN_DATA)$(EVAL_DATA),,--flagfile=flags/data/sample.flags)
+
+.PHONY: help setup demo sample train eval inference export test lint bench clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(READY)  ## create .venv with pinned versions (STACK=latest: .venv-latest)
+
+$(READY): setup.py requirements/$(STACK).txt
+	@test -n "$(BASE_PYTHON)" || { echo "Python 3.11 or 3.12 is needed: install one, or name it: make BASE_PYTHON=/path/to/python3.12 ..."; exit 1; }
+	$(BASE_PYTHON) -m venv --clear $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements/$(STACK).txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: $(READY)  ## the whole road on a made data set: records, training, evaluation, submission, export
+	$(PYTHON) -m yt8m_distill.bin.demo $(FLAGS)
+
+sample: $(SAMPLE)  ## write the made data set that train and eval use when no data is given
+
+$(SAMPLE): | $(READY)
+	$(PYTHON) -m tfrecords_tools.synthesize --flagfile=flags/data/synthesize_sample.flags --split=validate --seed=1 --num_videos=500
+	$(PYTHON) -m tfrecords_tools.synthesize --flagfile=flags/data/synthesize_sample.flags --split=train --seed=0 --num_videos=2000
+
+train: $(READY) $(DATA)  ## MODEL=NeXtVLAD TRAIN_DATA='data/train*.tfrecord' RUN=runs/NeXtVLAD FLAGS='--num_epochs=2'
+	$(PYTHON) train.py --flagfile=flags/models/$(MODEL).flags $(DATA_FLAGS) $(if $(TRAIN_DATA),--train_data_pattern='$(TRAIN_DATA)') \
+		$(if $(EVAL_DATA),--eval_data_pattern='$(EVAL_DATA)') --train_dir=$(RUN) $(FLAGS)
+
+eval: $(READY) $(DATA)  ## RUN=runs/NeXtVLAD EVAL_DATA='data/validate*.tfrecord'
+	$(PYTHON) eval.py --checkpoint=$(RUN) --eval_data_pattern='$(or $(EVAL_DATA),sample_data/validate*.tfrecord)' $(FLAGS)
+
+inference: $(READY) $(DATA)  ## RUN=runs/NeXtVLAD TEST_DATA='data/test*.tfrecord' OUTPUT=submission.csv
+	$(PYTHON) inference.py --checkpoint=$(RUN) --input_data_pattern='$(or $(TEST_DATA),sample_data/validate*.tfrecord)' --output_file=$(OUTPUT) $(FLAGS)
+
+export: $(READY)  ## RUN=runs/NeXtVLAD EXPORT=exports/NeXtVLAD
+	$(PYTHON) -m yt8m_distill.bin.export --checkpoint=$(RUN) --output_dir=$(EXPORT) --overwrite $(FLAGS)
+
+test: $(READY)  ## the whole suite
+	$(PYTHON) -m pytest $(FLAGS)
+
+lint: $(READY)  ## ruff
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+bench: $(READY)  ## every benchmark
+	for script in benchmarks/*.py; do echo "== $$script"; $(PYTHON) $$script || exit 1; done
+
+clean:  ## remove environments, the sample, caches (runs/ and exports/ stay)
+	rm -rf .venv .venv-latest sample_data build *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
