@@ -1,0 +1,49 @@
+import numpy as np
+from keras import ops
+
+from yt8m_distill.layers.frame_batch_normalization import FrameBatchNormalization
+
+RNG = np.random.default_rng(0)
+FRAMES = RNG.normal(2.0, 3.0, size=(3, 5, 4)).astype("float32")
+MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0]], "float32")
+
+
+def built(**options):
+    layer = FrameBatchNormalization(**options)
+    layer.build((None, None, 4))
+    for name in ("gamma", "beta", "moving_mean", "moving_variance"):
+        getattr(layer, name).assign(RNG.uniform(0.5, 2.0, 4))
+    return layer
+
+
+def test_training_uses_the_moments_of_the_valid_frames():
+    layer = built()
+    outputs = ops.convert_to_numpy(layer(FRAMES, mask=MASK, training=True))
+    valid = FRAMES[MASK > 0]
+    expected = (FRAMES - valid.mean(axis=0)) / np.sqrt(valid.var(axis=0) + 1e-3)
+    expected = expected * ops.convert_to_numpy(layer.gamma) + ops.convert_to_numpy(layer.beta)
+    np.testing.assert_allclose(outputs, expected, atol=1e-5)
+
+
+def test_moving_statistics_follow_the_valid_frames():
+    layer = built(momentum=0.9)
+    mean, variance = (ops.convert_to_numpy(v) for v in (layer.moving_mean, layer.moving_variance))
+    layer(FRAMES, mask=MASK, training=True)
+    valid = FRAMES[MASK > 0]
+    np.testing.assert_allclose(layer.moving_mean, 0.9 * mean + 0.1 * valid.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(layer.moving_variance, 0.9 * variance + 0.1 * valid.var(axis=0), rtol=1e-5)
+
+
+def test_a_batch_without_frames_leaves_the_moving_statistics_alone():
+    layer = built(momentum=0.9)
+    before = ops.convert_to_numpy(layer.moving_mean)
+    outputs = layer(FRAMES, mask=np.zeros_like(MASK), training=True)
+    np.testing.assert_array_equal(layer.moving_mean, before)
+    assert np.isfinite(ops.convert_to_numpy(outputs)).all()
+
+
+def test_inference_uses_the_moving_statistics():
+    layer = built()
+    gamma, beta, mean, variance = (ops.convert_to_numpy(w) for w in layer.weights)
+    expected = gamma * (FRAMES - mean) / np.sqrt(variance + 1e-3) + beta
+    np.testing.assert_allclose(layer(FRAMES, mask=MASK), expected, atol=1e-5)
