@@ -1,4 +1,6 @@
+import keras
 import numpy as np
+import pytest
 from keras import ops
 
 from yt8m_distill.layers.frame_batch_normalization import FrameBatchNormalization
@@ -47,3 +49,21 @@ def test_inference_uses_the_moving_statistics():
     gamma, beta, mean, variance = (ops.convert_to_numpy(w) for w in layer.weights)
     expected = gamma * (FRAMES - mean) / np.sqrt(variance + 1e-3) + beta
     np.testing.assert_allclose(layer(FRAMES, mask=MASK), expected, atol=1e-5)
+
+
+def test_gradients_are_those_of_the_keras_layer_with_a_mask():
+    tf = pytest.importorskip("tensorflow")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("takes TensorFlow's gradients")
+    ours, theirs = built(), keras.layers.BatchNormalization()
+    theirs.build((None, None, 4))
+    theirs.set_weights(ours.get_weights())
+    target = RNG.normal(size=FRAMES.shape).astype("float32") * MASK[:, :, None]
+    gradients = []
+    for layer in (ours, theirs):
+        frames = tf.Variable(FRAMES)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(target * layer(frames, mask=MASK, training=True) ** 2)
+        gradients.append(tape.gradient(loss, [frames, layer.gamma.value, layer.beta.value]))
+    for mine, reference in zip(*gradients, strict=True):
+        np.testing.assert_allclose(mine, reference, atol=2e-5)

@@ -7,7 +7,10 @@ _EPSILON = 1e-12
 
 
 def inverse_norm(sum_of_squares):
-    """`1 / sqrt(max(sum_of_squares, 1e-12))`: finite, with a gradient of zero, at the zero vector."""
+    """`1 / sqrt(max(sum_of_squares, 1e-12))`: finite, with a gradient of zero, at the zero vector.
+
+    Its largest value, 1e6, is more than float16 holds: multiply in float32.
+    """
     return ops.rsqrt(ops.maximum(sum_of_squares, _EPSILON))
 
 
@@ -33,9 +36,8 @@ class L2Normalization(keras.layers.Layer):
         self.axis = axis
 
     def call(self, inputs):
-        squares = ops.square(ops.cast(inputs, "float32"))
-        scale = inverse_norm(ops.sum(squares, axis=self.axis, keepdims=True))
-        return inputs * ops.cast(scale, inputs.dtype)
+        x = ops.cast(inputs, "float32")
+        return ops.cast(x * inverse_norm(ops.sum(ops.square(x), axis=self.axis, keepdims=True)), inputs.dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -75,9 +75,9 @@ class VideoClassifier(keras.Model):
     def get_config(self):
         return {
             **super().get_config(),
-            "front_end": keras.saving.serialize_keras_object(self.front_end),
-            "aggregator": keras.saving.serialize_keras_object(self.aggregator),
-            "head": keras.saving.serialize_keras_object(self.head),
+            "front_end": _serialize(self.front_end),
+            "aggregator": _serialize(self.aggregator),
+            "head": _serialize(self.head),
             "feature_sizes": self.feature_sizes,
             "has_frames": self.has_frames,
         }
@@ -87,6 +87,13 @@ class VideoClassifier(keras.Model):
         parts = ("front_end", "aggregator", "head")
         layers = {part: keras.saving.deserialize_keras_object(config[part], custom_objects) for part in parts}
         return cls(**{**config, **layers})
+
+
+def _serialize(part):
+    """The part's config without its build shapes: the model builds it, so that its weights keep their paths."""
+    config = keras.saving.serialize_keras_object(part)
+    config.pop("build_config", None)
+    return config
 
 
 def build_model(config, spec, seed=None):

@@ -55,6 +55,6 @@ class FrontEnd(keras.layers.Layer):
 
 def _normalize_together(features):
     """Divides every feature by the norm of all features side by side, without laying them side by side."""
-    squares = [ops.square(ops.cast(x, "float32")) for x in features.values()]
-    scale = inverse_norm(sum(ops.sum(square, axis=-1, keepdims=True) for square in squares))
-    return {name: x * ops.cast(scale, x.dtype) for name, x in features.items()}
+    exact = {name: ops.cast(x, "float32") for name, x in features.items()}
+    scale = inverse_norm(sum(ops.sum(ops.square(x), axis=-1, keepdims=True) for x in exact.values()))
+    return {name: ops.cast(exact[name] * scale, x.dtype) for name, x in features.items()}
