@@ -1,0 +1,1 @@
+"""Commands over TFRecord files: `python -m tfrecords_tools.NAME --help`."""
