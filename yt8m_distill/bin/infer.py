@@ -46,7 +46,7 @@ def main(arguments):
     spec = run.config.features
     if spec.level == "segment":
         spec = dataclasses.replace(spec, level="frame")
-    check_first_record(shards[0], spec)
+    check_first_record(shards[0], spec, labelled=False)
     begin = time.monotonic()
     videos = _write(restore_model(run), spec, shards)
     seconds = time.monotonic() - begin

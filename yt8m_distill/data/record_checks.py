@@ -67,10 +67,16 @@ class _Step:
     description: RecordDescription | None = None
 
 
-def problems_of(description, spec):
-    """Returns what keeps a record from being read as `spec` says, as a list of sentences, empty if nothing does.
+def problems_of(description, spec, *, labelled=True, mended=True):
+    """Returns what is wrong with a record that is to be read as `spec` says: a list of sentences, empty if nothing is.
 
     A segment-level record also serves at frame level: it holds the whole video and its labels.
+
+    Args:
+      description: RecordDescription.
+      spec: FeatureSpec.
+      labelled: whether the labels are read, too.
+      mended: whether to tell what the reader mends by itself: features of differing numbers of frames, or of none.
     """
     layout = _layout_problems(description, spec)
     if layout:
@@ -78,9 +84,10 @@ def problems_of(description, spec):
     problems = [] if description.id else ["it has no id: expected one string of bytes as 'id' or 'video_id'."]
     for name, size in spec.size_by_name.items():
         problems += _feature_problems(description, name, size)
-    if spec.has_frames:
+    if spec.has_frames and mended:
         problems += _frame_count_problems(description, spec)
-    problems += _label_problems("label", description.labels, spec)
+    if labelled:
+        problems += _label_problems("label", description.labels, spec)
     if spec.level == "segment":
         problems += _segment_problems(description, spec)
     return problems
@@ -179,9 +186,16 @@ def explain_failure(paths, spec):
     For a reader to call when TensorFlow has failed on the shards, to turn its error into one clear line.
     """
     for path in paths:
-        for step in _walk(path, spec):
+        for step in _walk(path, spec, mended=False):
             if step.problems:
                 raise RecordError(path, step.number, step.problems[0])
+
+
+def check_first_record(path, spec, labelled=True):
+    """Raises InputError where the first record of a shard cannot be read as `spec` says: a wrong flag shows at once."""
+    problems = problems_of(detect_layout(path), spec, labelled=labelled, mended=False)
+    if problems:
+        raise RecordError(path, 0, problems[0])
 
 
 def detect_layout(path):
@@ -219,22 +233,22 @@ def read_records(path, limit=None):
         raise RecordError(path, None, "it holds no records.")
 
 
-def _walk(path, spec, limit=None):
+def _walk(path, spec, limit=None, mended=True):
     """Yields a _Step a record; the last one says why, where the file could not be read to its end."""
     try:
         for number, serialized in read_records(path, limit):
-            yield _checked(number, serialized, spec)
+            yield _checked(number, serialized, spec, mended)
     except RecordError as error:
         yield _Step(error.number, [error.problem])
 
 
-def _checked(number, serialized, spec):
+def _checked(number, serialized, spec, mended):
     size = len(serialized) + _FRAMING_BYTES
     try:
         description = describe_record(serialized)
     except InputError as error:
         return _Step(number, [str(error)], size)
-    return _Step(number, problems_of(description, spec), size, description)
+    return _Step(number, problems_of(description, spec, mended=mended), size, description)
 
 
 def _file_problem(path):
