@@ -80,7 +80,8 @@ def _steps(directory):
             f"--eval_data_pattern={validate}",
             f"--train_dir={run}",
             "--batch_size=32",
-            "--base_learning_rate=0.002",
+            "--base_learning_rate=0.0005",
+            "--log_steps=20",
             f"--num_epochs={FLAGS.num_epochs}",
             f"--seed={FLAGS.seed}",
         ],
@@ -147,13 +148,15 @@ def _summary(results):
 
 def _size(path):
     files = [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names] or [path]
-    return f"{sum(os.path.getsize(file) for file in files) / 1e6:.1f} MB"
+    size = sum(os.path.getsize(file) for file in files)
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
 
 
 def _table(rows):
     rows = [[f"{cell:.0f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(f"  {line}".rstrip() for line in lines)
 
 
 def run():
