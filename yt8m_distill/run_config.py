@@ -1,10 +1,10 @@
 """A run directory's `config.json`, and a model rebuilt from it.
 
-    RUN/config.json      everything needed to rebuild the model, the data spec and the optimiser
-    RUN/checkpoints/     TensorFlow checkpoints ckpt-STEP
-    RUN/metrics.csv      one row every --log_steps
-    RUN/eval/STEP.json   evaluations
-    RUN/tensorboard/     event files
+RUN/config.json      everything needed to rebuild the model, the data spec and the optimiser
+RUN/checkpoints/     TensorFlow checkpoints ckpt-STEP
+RUN/metrics.csv      one row every --log_steps
+RUN/eval/STEP.json   evaluations
+RUN/tensorboard/     event files
 """
 
 import dataclasses
@@ -37,7 +37,7 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, values):
-        """The inverse of `to_dict`; raises TypeError, KeyError or InputError for what it does not know."""
+        """The inverse of `to_dict`; raises what Python does, or InputError, for what it does not know."""
         features = {key: tuple(v) if isinstance(v, list) else v for key, v in values["features"].items()}
         return cls(
             features=FeatureSpec(**features),
@@ -77,15 +77,17 @@ def load_config(run_dir):
     """Reads RUN/config.json.
 
     Raises:
-      InputError: it is missing, not JSON, or holds something this version does not know.
+      InputError: it is missing, not JSON, or holds something that this version does not know.
     """
     path = config_path(run_dir)
     try:
         with open(path, encoding="utf-8") as file:
             return RunConfig.from_dict(json.load(file))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{run_dir} is no run directory: it has no config.json. Train one with train.py.") from None
-    except (ValueError, TypeError, KeyError) as error:
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, TypeError, KeyError, AttributeError, InputError) as error:
         raise InputError(f"{path} cannot be used: {error}. Was it written by another version?") from error
 
 
@@ -97,6 +99,20 @@ def config_path(run_dir):
 def checkpoint_dir(run_dir):
     """RUN/checkpoints."""
     return os.path.join(run_dir, "checkpoints")
+
+
+def newest_checkpoint(run_dir):
+    """Prefix of the newest checkpoint that is complete and still there, or None."""
+    import tensorflow as tf
+
+    # The list is written once a checkpoint is complete; a killed process may leave the files of one that is not.
+    listed = tf.train.get_checkpoint_state(checkpoint_dir(run_dir))
+    there = [prefix for prefix in (listed.all_model_checkpoint_paths if listed else ()) if _on_disk(prefix)]
+    return there[-1] if there else None
+
+
+def _on_disk(prefix):
+    return os.path.exists(prefix + ".index")
 
 
 def checkpoint_step(prefix):
@@ -113,17 +129,17 @@ def find_run(path):
     Raises:
       InputError: there is no such run directory or no such checkpoint.
     """
-    import tensorflow as tf
-
     if not path:
         raise InputError("--checkpoint is empty: name a run directory, such as runs/NeXtVLAD.")
     path = path.rstrip("/")
-    named = re.search(r"^(.*)/checkpoints/ckpt-\d+(\.index)?$", path)
-    run_dir = named.group(1) if named else path
+    named = re.search(r"^(?:(.*)/)?checkpoints/ckpt-\d+(\.index)?$", path)
+    run_dir = (named.group(1) or ".") if named else path
     config = load_config(run_dir)
-    prefix = path.removesuffix(".index") if named else tf.train.latest_checkpoint(checkpoint_dir(run_dir))
-    if prefix is None or not os.path.exists(prefix + ".index"):
-        raise InputError(f"{path}: {checkpoint_dir(run_dir)} holds {'no such' if prefix else 'no'} checkpoint yet.")
+    prefix = path.removesuffix(".index") if named else newest_checkpoint(run_dir)
+    if prefix is None:
+        raise InputError(f"{path} holds no checkpoint yet: {checkpoint_dir(run_dir)} lists none.")
+    if not _on_disk(prefix):
+        raise InputError(f"{path}: there is no such checkpoint; {run_dir} alone means the newest one.")
     return Run(run_dir, config, prefix, checkpoint_step(prefix))
 
 

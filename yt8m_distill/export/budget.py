@@ -32,7 +32,7 @@ class SizeReport:
         budget = self.budget_mib * MIB
         return (
             f"{self.total / MB:,.1f} MB ({self.total / MIB:,.1f} MiB), {self.total / budget:.1%} of the budget of "
-            f"{budget / MB:,.1f} MB ({self.budget_mib:,.0f} MiB)"
+            f"{budget / MB:,.1f} MB ({self.budget_mib:,.1f} MiB)"
         )
 
     def table(self, rows=5):

@@ -50,17 +50,18 @@ def export(model, spec, directory, *, top_k=20, budget_mib=DEFAULT_BUDGET_MIB, o
       directory: folder to write; it appears when everything is well.
       top_k: classes that `serving_default` returns, at most the model's.
       budget_mib: largest size of all files, in MiB (2**20 bytes).
-      overwrite: replace a folder that holds something.
+      overwrite: replace an earlier export. A folder that holds something else is never replaced.
 
     Returns:
-      (SizeReport, largest difference between the export's predictions and the model's own).
+      (SizeReport, largest difference between the export's answers and the model's own on random features).
 
     Raises:
-      InputError: over budget, or the folder holds something; nothing is left behind.
+      InputError: over budget, or the folder holds something; it stays as it was and nothing else is left behind.
     """
-    directory = directory.rstrip("/")
-    if os.path.isdir(directory) and os.listdir(directory) and not overwrite:
-        raise InputError(f"{directory} is not empty: give another --output_dir, or --overwrite.")
+    directory = os.path.normpath(directory)
+    _require_replaceable(directory, overwrite)
+    if budget_mib <= 0:
+        raise InputError(f"--size_budget_mb={budget_mib}: expected a number above 0.")
     aside = f"{directory}.{os.getpid()}.partial"
     try:
         module = ServedModel(model, spec, min(top_k, spec.num_classes))
@@ -68,11 +69,29 @@ def export(model, spec, directory, *, top_k=20, budget_mib=DEFAULT_BUDGET_MIB, o
         difference = _largest_difference(model, spec, aside)
         report = measure(aside, model.weights, budget_mib)
         require_fit(report)
-        shutil.rmtree(directory, ignore_errors=True)
-        os.rename(aside, directory)
+        _replace(directory, aside)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return report, difference
+
+
+def _require_replaceable(directory, overwrite):
+    if os.path.isdir(directory) and not os.listdir(directory):
+        return
+    if os.path.exists(os.path.join(directory, "saved_model.pb")):
+        if not overwrite:
+            raise InputError(f"{directory} holds an export: give another --output_dir, or --overwrite.")
+    elif os.path.exists(directory):
+        raise InputError(f"{directory} exists and is no export (no saved_model.pb in it): give another --output_dir.")
+
+
+def _replace(directory, aside):
+    """Gives `aside` the name `directory`; an old folder of that name goes once the new one stands."""
+    old = f"{directory}.{os.getpid()}.old"
+    if os.path.exists(directory):
+        os.rename(directory, old)
+    os.rename(aside, directory)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _largest_difference(model, spec, directory):

@@ -2,19 +2,32 @@
 
 import dataclasses
 
+from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters.fields import field, require_choice, require_positive
+
+_NOT_NEGATIVE = (
+    "warmup_steps",
+    "weight_decay",
+    "clip_gradient_norm",
+    "regularization_penalty",
+    "seed",
+    "save_checkpoint_minutes",
+    "max_checkpoints_to_keep",
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingParams:
-    """How a model is trained; see each field's help."""
+    """How a model is trained; see each field's help.
+
+    Raises:
+      InputError: a number out of its range, an unknown choice.
+    """
 
     batch_size: int = field(128, "Videos (or rated segments) a training step, over all GPUs together.")
     num_epochs: int = field(5, "Passes over the training data.")
     max_steps: int | None = field(None, "Stop after this many steps, however many epochs that is.")
-    optimizer: str = field(
-        "AdamOptimizer", "A Keras optimizer, with or without the starter code's ending 'Optimizer'."
-    )
+    optimizer: str = field("AdamOptimizer", "A Keras optimizer, with or without the starter code's ending 'Optimizer'.")
     base_learning_rate: float = field(0.01, "Learning rate at the start (after the warm-up).")
     learning_rate_schedule: str = field("exponential", "exponential: steps by examples; cosine: to zero at the end.")
     learning_rate_decay: float = field(0.95, "exponential: factor applied every --learning_rate_decay_examples.")
@@ -39,3 +52,11 @@ class TrainingParams:
         require_choice(self, "learning_rate_schedule", ("exponential", "cosine"))
         require_choice(self, "label_loss", ("CrossEntropyLoss", "HingeLoss", "SoftmaxLoss"))
         require_choice(self, "mixed_precision", ("float32", "mixed_bfloat16", "mixed_float16"))
+        optional = ("max_steps", "save_checkpoint_steps")
+        require_positive(self, *(name for name in optional if getattr(self, name) is not None))
+        for name in ("base_learning_rate", "learning_rate_decay", "learning_rate_decay_examples"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"--{name}={getattr(self, name)}: expected a number above 0.")
+        for name in _NOT_NEGATIVE:
+            if not (getattr(self, name) or 0) >= 0:
+                raise InputError(f"--{name}={getattr(self, name)}: expected 0 or more.")

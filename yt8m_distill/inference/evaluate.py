@@ -32,7 +32,7 @@ def evaluate(model, spec, shards, *, batch_size=128, num_readers=8, top_k=20, pr
       examples), "examples"}, and {"average_precision": (classes,), "positives": (classes,)}.
 
     Raises:
-      InputError: a record cannot be read, or there is none.
+      InputError: a record cannot be read, there is none, or none has a label.
     """
     step = _make_step(model, spec, top_k)
     metrics = EvaluationMetrics(top_k=top_k)
@@ -49,6 +49,8 @@ def evaluate(model, spec, shards, *, batch_size=128, num_readers=8, top_k=20, pr
     if not examples:
         raise InputError(f"{shards[0]} and {len(shards) - 1} more hold no example to evaluate.")
     results, average_precision, positives = metrics.report()
+    if not positives.any():
+        raise InputError(f"{shards[0]} and {len(shards) - 1} more hold no labels: expected labelled records.")
     results = {key: float(value) for key, value in results.items()}
     results |= {"loss": loss / examples, "examples": examples}
     return results, {"average_precision": average_precision, "positives": positives}

@@ -5,6 +5,7 @@ from tqdm import tqdm
 
 from yt8m_distill.data.pipeline import ReadOptions, checked, read_batches
 from yt8m_distill.data.shards import count_records
+from yt8m_distill.errors import InputError
 from yt8m_distill.inference.kaggle_csv import check_top_k, write_submission
 from yt8m_distill.inference.predict import make_predict_top_k
 from yt8m_distill.inference.segments import SegmentSubmission
@@ -18,21 +19,30 @@ def write_video_submission(model, spec, shards, path, *, top_k=20, batch_size=12
       The number of videos.
 
     Raises:
-      InputError: a record cannot be read, the file cannot be written, top_k exceeds the classes.
+      InputError: a record cannot be read, the file cannot be written, top_k exceeds the classes, a score is NaN.
     """
     check_top_k(top_k, spec.num_classes)
     predict = make_predict_top_k(model, spec, top_k)
 
     def scored():
         for batch in _batches(shards, spec, batch_size, num_readers, progress):
-            classes, scores = predict(batch)
-            yield batch["id"].numpy(), classes.numpy(), scores.numpy()
+            yield batch["id"].numpy(), *_ranked(predict, batch)
 
     return write_submission(path, scored())
 
 
 def write_segment_submission(
-    model, spec, shards, path, whitelist, *, top_k=None, max_per_class=100_000, batch_size=128, num_readers=8, progress=True
+    model,
+    spec,
+    shards,
+    path,
+    whitelist,
+    *,
+    top_k=None,
+    max_per_class=100_000,
+    batch_size=128,
+    num_readers=8,
+    progress=True,
 ):
     """Writes `Class,Segments`: for each class of the whitelist its best 5-second segments.
 
@@ -56,8 +66,7 @@ def write_segment_submission(
         segments = cut_into_segments({key: value.numpy() for key, value in batch.items()}, spec)
         for first in range(0, len(segments["id"]), batch_size):
             part = {key: value[first : first + batch_size] for key, value in segments.items()}
-            classes, scores = predict(part)
-            submission.add(part["id"], classes.numpy(), scores.numpy())
+            submission.add(part["id"], *_ranked(predict, part))
         videos += len(batch["id"])
     submission.write(path)
     return videos
@@ -87,6 +96,13 @@ def cut_into_segments(batch, spec):
         [f"{batch['id'][v].decode()}:{starts[s]}" for v, s in zip(video, segment, strict=True)], object
     )
     return cut
+
+
+def _ranked(predict, batch):
+    classes, scores = (values.numpy() for values in predict(batch))
+    if np.isnan(scores).any():
+        raise InputError("the predictions hold NaN: the model has diverged. Use another checkpoint.")
+    return classes, scores
 
 
 def _batches(shards, spec, batch_size, num_readers, progress):

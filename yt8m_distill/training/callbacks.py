@@ -1,11 +1,13 @@
 """What a run leaves to look at: metrics.csv, TensorBoard events and a line of progress. All are Keras callbacks.
 
 The loop calls `on_train_batch_end(step - 1, logs)` after each step; `logs` is empty but every --log_steps, when it
-holds floats: step, epoch, examples, loss, penalty, gap, hit_at_1, perr, learning_rate, examples_per_second, seconds_left.
+holds floats: step, epoch (from 0), examples, loss, penalty, gap, hit_at_1, perr, learning_rate, examples_per_second and
+seconds_left (None where the length of the run is not known). `on_epoch_end(epoch, logs)` comes after every epoch, and
+where --max_steps ends the run within one; `logs` holds step, and whatever callbacks before this one have added.
 """
 
-import csv
 import os
+import shutil
 import sys
 
 import keras
@@ -24,6 +26,9 @@ COLUMNS = (
     "examples_per_second",
 )
 
+# What tf.summary.scalar writes; that function needs the package tensorboard, which TensorFlow no longer installs.
+_SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"}, data_class=1)
+
 
 class MetricsCSV(keras.callbacks.Callback):
     """Appends a row to RUN/metrics.csv; on a resumed run, rows past the checkpoint are dropped first.
@@ -35,21 +40,19 @@ class MetricsCSV(keras.callbacks.Callback):
 
     def __init__(self, path, step):
         super().__init__()
-        kept = []
-        if step and os.path.exists(path):
-            with open(path, newline="", encoding="utf-8") as file:
-                kept = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
-        with open(path + ".partial", "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(kept)
-        os.replace(path + ".partial", path)
-        self._path = path
+        self._path, self._step = path, step
+
+    def on_train_begin(self, logs=None):
+        kept = _rows_until(self._path, self._step)
+        with open(self._path + ".partial", "w", encoding="utf-8") as file:
+            file.writelines([",".join(COLUMNS) + "\n", *kept])
+        os.replace(self._path + ".partial", self._path)
 
     def on_train_batch_end(self, batch, logs=None):
         if logs:
-            with open(self._path, "a", newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, COLUMNS, extrasaction="ignore").writerow(logs | _whole(logs))
+            row = logs | _whole(logs)
+            with open(self._path, "a", encoding="utf-8") as file:
+                file.write(",".join(str(row[key]) for key in COLUMNS) + "\n")
 
 
 class TensorBoardScalars(keras.callbacks.Callback):
@@ -57,23 +60,30 @@ class TensorBoardScalars(keras.callbacks.Callback):
 
     def __init__(self, directory):
         super().__init__()
-        self._writer = tf.summary.create_file_writer(directory)
+        self._directory = directory
+
+    def on_train_begin(self, logs=None):
+        self._writer = tf.summary.create_file_writer(self._directory)
 
     def on_train_batch_end(self, batch, logs=None):
         if logs:
             with self._writer.as_default(step=batch + 1):
                 for key in COLUMNS[3:]:
-                    tf.summary.scalar(f"train/{key}", logs[key])
+                    _write_scalar(f"train/{key}", logs[key])
 
     def on_epoch_end(self, epoch, logs=None):
         with self._writer.as_default(step=int((logs or {}).get("step", 0))):
             for key, value in (logs or {}).items():
                 if key.startswith("eval_"):
-                    tf.summary.scalar(f"eval/{key.removeprefix('eval_')}", value)
+                    _write_scalar(f"eval/{key.removeprefix('eval_')}", value)
         self._writer.flush()
 
     def on_train_end(self, logs=None):
         self._writer.close()
+
+
+def _write_scalar(tag, value):
+    tf.summary.write(tag, tf.constant(value, tf.float32), metadata=_SCALAR)
 
 
 class ProgressLine(keras.callbacks.Callback):
@@ -94,12 +104,14 @@ class ProgressLine(keras.callbacks.Callback):
         if not logs:
             return
         line = (
-            f"step {int(logs['step']):>6}  epoch {int(logs['epoch']) + 1}/{self._num_epochs}  loss {logs['loss']:8.4f}  "
-            f"GAP {logs['gap']:.4f}  Hit@1 {logs['hit_at_1']:.4f}  {logs['examples_per_second']:7.1f} examples/s  "
-            f"{_clock(logs['seconds_left'])}"
+            f"step {int(logs['step']):>6}  epoch {int(logs['epoch']) + 1}/{self._num_epochs}  "
+            f"loss {logs['loss']:8.4f}  GAP {logs['gap']:.4f}  Hit@1 {logs['hit_at_1']:.4f}  "
+            f"{logs['examples_per_second']:7.1f} examples/s  {_clock(logs['seconds_left'])}"
         )
         in_place = self._stream.isatty()
-        self._stream.write(f"\r{line}\x1b[K" if in_place else f"{line}\n")
+        if in_place:  # a line that wraps cannot be written over
+            line = f"\r{line[: shutil.get_terminal_size().columns - 1]}\x1b[K"
+        self._stream.write(line if in_place else f"{line}\n")
         self._stream.flush()
         self._open = in_place
 
@@ -107,6 +119,18 @@ class ProgressLine(keras.callbacks.Callback):
         if self._open:
             self._stream.write("\n")
             self._open = False
+
+    def on_train_end(self, logs=None):
+        self.on_epoch_end(None)
+
+
+def _rows_until(path, step):
+    """Lines of the file up to that step. A process that was killed may have left half a line at the end."""
+    if not step or not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        lines = [line for line in file if line.endswith("\n")][1:]
+    return [line for line in lines if int(line.split(",", 1)[0]) <= step]
 
 
 def _whole(logs):

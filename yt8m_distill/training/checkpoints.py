@@ -1,12 +1,11 @@
 """When checkpoints are written and what is in them: enough to go on as if nothing had happened."""
 
-import os
 import time
 
 import tensorflow as tf
 
 from yt8m_distill.errors import InputError
-from yt8m_distill.run_config import checkpoint_dir
+from yt8m_distill.run_config import checkpoint_dir, newest_checkpoint
 
 
 class RunCheckpoints:
@@ -19,7 +18,7 @@ class RunCheckpoints:
     """
 
     def __init__(self, run_dir, model, optimizer, recent, params):
-        self._params = params
+        self._params, self._run_dir = params, run_dir
         self._place = {key: tf.Variable(0, dtype=tf.int64, trainable=False) for key in ("step", "epoch", "batch")}
         self._checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, recent=recent, **self._place)
         self._manager = tf.train.CheckpointManager(
@@ -41,18 +40,21 @@ class RunCheckpoints:
         Raises:
           InputError: the checkpoint is damaged or of another model.
         """
-        prefix = self._manager.latest_checkpoint
+        prefix = newest_checkpoint(self._run_dir)
         if prefix is None:
             return None
         try:
             self._checkpoint.restore(prefix).assert_existing_objects_matched()
         except (ValueError, AssertionError, tf.errors.OpError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{prefix} cannot be resumed: {reason}. Start again with --overwrite.") from error
+            raise InputError(
+                f"{prefix} cannot be resumed: {reason}. Delete {prefix}.* to go on from the checkpoint before it, if "
+                "there is one, or start again with --overwrite."
+            ) from error
         return prefix
 
     def save(self, step, epoch, batch):
-        """Writes ckpt-STEP."""
+        """Writes ckpt-STEP, over one of the same step, and returns its prefix."""
         for variable, value in zip(self._place.values(), (step, epoch, batch), strict=True):
             variable.assign(value)
         prefix = self._manager.save(checkpoint_number=step)
@@ -65,8 +67,3 @@ class RunCheckpoints:
         minutes = (time.monotonic() - self._saved_at) / 60
         if step % every == 0 if every else minutes >= self._params.save_checkpoint_minutes:
             self.save(step, epoch, batch)
-
-
-def has_checkpoint(run_dir):
-    """Whether a run was started in this directory and saved at least once."""
-    return os.path.isdir(checkpoint_dir(run_dir)) and tf.train.latest_checkpoint(checkpoint_dir(run_dir)) is not None

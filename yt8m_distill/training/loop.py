@@ -1,6 +1,7 @@
 """The only training loop: one device or several, resumed exactly where it stopped."""
 
 import contextlib
+import functools
 import os
 import time
 
@@ -20,8 +21,12 @@ from yt8m_distill.training.step import make_train_step
 from yt8m_distill.training.stopping import StopRequest
 
 
+@functools.cache
 def default_strategy():
-    """All GPUs of this machine where there are several, else the one device there is."""
+    """All GPUs of this machine where there are several, else the one device there is.
+
+    One strategy for the process: the collective operations of a second one would take the first one's keys.
+    """
     several = len(tf.config.list_logical_devices("GPU")) > 1
     return tf.distribute.MirroredStrategy() if several else tf.distribute.get_strategy()
 
@@ -34,7 +39,7 @@ class TrainingLoop:
 
     Args:
       config: RunConfig.
-      run_dir: directory of the run; resumed when it holds a checkpoint.
+      run_dir: directory of the run, made ready by `run_directory.prepare`; resumed when it holds a checkpoint.
       shards: training files.
       callbacks: Keras callbacks, called before the loop's own (see `callbacks.py` for the logs they get).
       strategy: tf.distribute strategy; `default_strategy()` when None.
@@ -60,8 +65,9 @@ class TrainingLoop:
             self.schedule = make_schedule(params, self.total_steps)
             self.optimizer = make_optimizer(params, self.schedule, self.strategy.num_replicas_in_sync)
             self.optimizer.build(self.model.trainable_variables)
-            self._recent = RecentSteps(params.log_steps, params.batch_size, config.features.num_classes)
-            self._checkpoints = RunCheckpoints(run_dir, self.model, self.optimizer, self._recent, params)
+        # Outside of the scope: the loop's own variables have no copies on the replicas.
+        self._recent = RecentSteps(params.log_steps, params.batch_size, config.features.num_classes)
+        self._checkpoints = RunCheckpoints(run_dir, self.model, self.optimizer, self._recent, params)
         self.resumed_from = self._checkpoints.restore()
         self.step, self._epoch, self._batches_used = self._checkpoints.place
         self.finished = False
@@ -73,10 +79,15 @@ class TrainingLoop:
         self._callbacks = keras.callbacks.CallbackList([*callbacks, *own], model=self.model)
 
     def run(self):
-        """Trains to the end, or until a stop is asked for; returns the prefix of the last checkpoint."""
+        """Trains to the end, or until a stop is asked for; returns the prefix of the last checkpoint.
+
+        A run that was finished before is left as it is.
+        """
         self.model.stop_training = False  # a callback may set it, as in Keras
+        if self._done():
+            self.finished = True
+            return self.resumed_from
         self._callbacks.on_train_begin()
-        self._clock = time.monotonic()
         with StopRequest() as stop:
             while not self._done() and not stop.requested:
                 self._run_epoch(stop)
@@ -91,18 +102,24 @@ class TrainingLoop:
 
     def _run_epoch(self, stop):
         self._callbacks.on_epoch_begin(self._epoch)
+        self._timed_from = self.step, time.monotonic()
+        complete = False
         for batch in self._batches():
             self._run_step(batch)
             if stop.requested or self._done():
-                return
+                break
+        else:
+            complete = True
         if self._batches_used == 0:
             raise InputError(
                 f"{self.shards[0]} and {len(self.shards) - 1} more hold fewer than --batch_size="
                 f"{self.config.training.batch_size} examples: lower the batch size or give more shards."
             )
-        logs = {"step": self.step}
-        self._callbacks.on_epoch_end(self._epoch, logs)
-        self._epoch, self._batches_used = self._epoch + 1, 0
+        if stop.requested:
+            return
+        self._callbacks.on_epoch_end(self._epoch, {"step": self.step})
+        if complete:
+            self._epoch, self._batches_used = self._epoch + 1, 0
 
     def _batches(self):
         spec, params = self.config.features, self.config.training
@@ -128,9 +145,9 @@ class TrainingLoop:
 
     def _row(self):
         params = self.config.training
-        now, before = time.monotonic(), self._clock
-        self._clock = now
-        steps_a_second = params.log_steps / max(now - before, 1e-9)
+        step, before = self._timed_from
+        self._timed_from = self.step, time.monotonic()
+        steps_a_second = (self.step - step) / max(time.monotonic() - before, 1e-9)
         left = (self.total_steps - self.step) / steps_a_second if self.total_steps else None
         return {
             "step": self.step,

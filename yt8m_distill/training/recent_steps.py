@@ -34,7 +34,9 @@ class RecentSteps(tf.Module):
     def put(self, step, loss, penalty, reduced):
         """Keeps what step number `step` (from 1) returned."""
         slot = (step - 1) % self.slots
-        for name, value in {**reduced._asdict(), "losses": tf.stack([loss, penalty])}.items():
+        positives = tf.reduce_sum(reduced.positives, axis=0, keepdims=True)  # one row a replica
+        values = {**reduced._asdict(), "positives": positives, "losses": tf.stack([loss, penalty])}
+        for name, value in values.items():
             self.parts[name][slot].assign(value)
 
     def logs(self, step):

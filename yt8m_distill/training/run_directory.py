@@ -4,11 +4,12 @@ import os
 import shutil
 
 from yt8m_distill.errors import InputError
-from yt8m_distill.run_config import checkpoint_dir, config_path, load_config, save_config
+from yt8m_distill.run_config import config_path, load_config, newest_checkpoint, save_config
 
 # Numbers that say what a checkpoint's place in the data and its state mean.
 _FIXED = ("batch_size", "optimizer", "seed", "log_steps", "num_readers", "shuffle_buffer_size", "mixed_precision")
-_WRITTEN = ("config.json", "metrics.csv", "checkpoints", "eval", "tensorboard")
+# config.json last: while it is there, the directory is still a run.
+_WRITTEN = ("metrics.csv", "checkpoints", "eval", "tensorboard", "config.json")
 
 
 def prepare(config, run_dir, *, start_new_model=False, confirm=None):
@@ -52,7 +53,7 @@ def _delete_run(run_dir):
 
 def _changes(old, new, run_dir):
     differences = list(_differences(old.to_dict(), new.to_dict()))
-    started = os.path.isdir(checkpoint_dir(run_dir))
+    started = newest_checkpoint(run_dir) is not None
     for path, before, after in differences if started else ():
         part, name = path.split(".", 1)
         if part != "training" or name in _FIXED:
@@ -64,7 +65,7 @@ def _changes(old, new, run_dir):
 
 
 def _differences(old, new, path=""):
-    for key in old.keys() | new.keys():
+    for key in {**old, **new}:
         before, after = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
             yield from _differences(before, after, f"{path}{key}.")

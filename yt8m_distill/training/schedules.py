@@ -44,6 +44,6 @@ def _warmed(rate, step, warmup_steps):
 def make_schedule(params, total_steps):
     """The schedule of a TrainingParams; `total_steps` is read by the cosine alone."""
     if params.learning_rate_schedule == "cosine":
-        return HalfCosine(params.base_learning_rate, total_steps, params.warmup_steps)
+        return HalfCosine(params.base_learning_rate, max(total_steps, 1), params.warmup_steps)
     decay_steps = params.learning_rate_decay_examples / params.batch_size
     return StaircaseDecay(params.base_learning_rate, params.learning_rate_decay, decay_steps, params.warmup_steps)
