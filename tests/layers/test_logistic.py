@@ -19,3 +19,8 @@ def test_the_penalty_is_half_the_squares_of_the_weights():
 def test_predictions_are_float32_under_mixed_precision():
     layer = Logistic(num_classes=3, dtype="mixed_bfloat16")
     assert keras.backend.standardize_dtype(layer(X).dtype) == "float32"
+
+
+def test_predictions_begin_around_the_initial_probability():
+    layer = Logistic(num_classes=3, initial_probability=0.001)
+    np.testing.assert_allclose(ops.convert_to_numpy(layer(0 * X)), 0.001, rtol=1e-4)

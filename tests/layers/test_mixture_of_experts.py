@@ -30,3 +30,9 @@ def test_the_penalty_is_half_the_squares_of_both_matrices():
 def test_predictions_are_float32_under_mixed_precision():
     layer = MixtureOfExperts(num_classes=3, dtype="mixed_float16")
     assert keras.backend.standardize_dtype(layer(X).dtype) == "float32"
+
+
+def test_every_expert_begins_around_the_initial_probability():
+    layer = MixtureOfExperts(num_classes=3, num_mixtures=2, initial_probability=0.003)
+    # Three equal gates, one of which says "absent".
+    np.testing.assert_allclose(ops.convert_to_numpy(layer(np.zeros((1, 4), "float32"))), 0.002, rtol=1e-4)

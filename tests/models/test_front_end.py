@@ -32,6 +32,15 @@ def test_modality_normalisation_divides_each_feature_by_its_own_norm():
         np.testing.assert_allclose(np.linalg.norm(outputs[name][0], axis=-1), 1.0, rtol=1e-5)
 
 
+def test_rms_normalisation_sets_the_root_mean_square_to_one():
+    joint, modality = run("joint_rms"), run("modality_rms")
+    everything = np.concatenate(list(joint.values()), axis=-1)[0]
+    np.testing.assert_allclose(np.sqrt(np.mean(everything**2, axis=-1)), 1.0, rtol=1e-5)
+    for frames in modality.values():
+        np.testing.assert_allclose(np.sqrt(np.mean(frames[0] ** 2, axis=-1)), 1.0, rtol=1e-5)
+        assert (frames[1, 1:] == 0).all()
+
+
 def test_video_level_features_are_normalised_as_they_are():
     means = {"mean_rgb": np.array([[3.0, 0.0]], "float32"), "mean_audio": np.array([[4.0]], "float32")}
     outputs = run("joint", means)
@@ -47,5 +56,5 @@ def test_float16_frames_without_content_stay_finite():
 
 
 def test_an_unknown_normalisation_is_refused():
-    with pytest.raises(ValueError, match="joint, modality or none"):
+    with pytest.raises(ValueError, match="one of joint, modality"):
         FrontEnd("l1")

@@ -4,7 +4,7 @@ import dataclasses
 
 from yt8m_distill.hyperparameters.fields import field, require_choice
 
-NORMALIZATIONS = ("joint", "modality", "none")
+NORMALIZATIONS = ("joint", "modality", "joint_rms", "modality_rms", "none")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +16,8 @@ class FrontEndParams:
     """
 
     normalization: str = field(
-        "joint", "L2 normalisation of a frame (or a video's means): joint (all features together), modality or none"
+        "joint", "L2 norm of a frame (or a video's means) set to 1: joint (all features together), modality or none; joint_rms and "
+        "modality_rms set the root mean square to 1 instead"
     )
 
     def __post_init__(self):

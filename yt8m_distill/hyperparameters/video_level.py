@@ -29,7 +29,7 @@ class HiddenLayerParams:
 
     num_hidden_units: int = field(2048, "width of the hidden layer, = representation")
     hidden_dropout: float = field(0.6, "dropout after the hidden layer")
-    hidden_batch_norm: bool = field(False, "batch norm between the hidden layer and its ReLU")
+    hidden_batch_norm: bool = field(False, "batch norm after the hidden layer's ReLU")
     input_dropout: float = field(0.0, "dropout on the features")
     batch_norm_momentum: float = field(0.999, "decay of the batch norm's moving statistics; lower for short runs")
 

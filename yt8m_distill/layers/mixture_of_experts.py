@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from yt8m_distill.layers.logistic import initial_logit
+
 
 @keras.saving.register_keras_serializable(package="yt8m_distill")
 class MixtureOfExperts(keras.layers.Layer):
@@ -16,6 +18,7 @@ class MixtureOfExperts(keras.layers.Layer):
       num_classes: number of classes.
       num_mixtures: experts a class, the dummy not counted.
       l2_penalty: adds `l2_penalty * sum(w^2) / 2` of G and E, without the biases, to the losses.
+      initial_probability: sigmoid of the experts' biases before training.
 
     Call arguments:
       inputs: float (batch, size).
@@ -28,20 +31,26 @@ class MixtureOfExperts(keras.layers.Layer):
       video_level_models.MoeModel.
     """
 
-    def __init__(self, num_classes, num_mixtures=2, l2_penalty=1e-8, **kwargs):
+    def __init__(self, num_classes, num_mixtures=2, l2_penalty=1e-8, initial_probability=0.5, **kwargs):
         super().__init__(**kwargs)
         if min(num_classes, num_mixtures) < 1:
             raise ValueError(f"Both must be at least 1. Received: {num_classes=}, {num_mixtures=}")
         self.num_classes = num_classes
         self.num_mixtures = num_mixtures
         self.l2_penalty = l2_penalty
+        self.initial_probability = initial_probability
 
     def build(self, input_shape):
         options = {"kernel_regularizer": keras.regularizers.L2(self.l2_penalty / 2), "dtype": self.dtype_policy}
         columns = self.num_classes * (self.num_mixtures + 1)
         self.gates = keras.layers.Dense(columns, use_bias=False, name="gates", **options)
         self.gates.build(input_shape)
-        self.experts = keras.layers.Dense(self.num_classes * self.num_mixtures, name="experts", **options)
+        self.experts = keras.layers.Dense(
+            self.num_classes * self.num_mixtures,
+            bias_initializer=initial_logit(self.initial_probability),
+            name="experts",
+            **options,
+        )
         self.experts.build(input_shape)
 
     def call(self, inputs):
@@ -58,4 +67,5 @@ class MixtureOfExperts(keras.layers.Layer):
             "num_classes": self.num_classes,
             "num_mixtures": self.num_mixtures,
             "l2_penalty": self.l2_penalty,
+            "initial_probability": self.initial_probability,
         }

@@ -1,9 +1,12 @@
 """From a batch to the floats a model aggregates."""
 
+import math
+
 import keras
 from keras import ops
 
 from yt8m_distill.layers.dequantize import Dequantize
+from yt8m_distill.hyperparameters.front_end import NORMALIZATIONS
 from yt8m_distill.layers.l2_normalization import L2Normalization, inverse_norm
 
 
@@ -13,7 +16,8 @@ class FrontEnd(keras.layers.Layer):
 
     Args:
       normalization: "joint" divides every frame (or video) by the L2 norm of all its features together, "modality"
-        each feature by its own, "none" neither.
+        each feature by its own, "none" neither. "joint_rms" and "modality_rms" then multiply by the root of the
+        number of values, so that their root mean square is 1.
 
     Call arguments:
       features: dict of name -> uint8 or float (batch, frames, size), or float (batch, size) at video level.
@@ -26,8 +30,8 @@ class FrontEnd(keras.layers.Layer):
 
     def __init__(self, normalization="joint", **kwargs):
         super().__init__(**kwargs)
-        if normalization not in ("joint", "modality", "none"):
-            raise ValueError(f"normalization must be joint, modality or none. Received: {normalization=}")
+        if normalization not in NORMALIZATIONS:
+            raise ValueError(f"normalization must be one of {', '.join(NORMALIZATIONS)}. Received: {normalization=}")
         self.normalization = normalization
         self.dequantize = Dequantize(dtype=self.dtype_policy)
         self.normalize = L2Normalization(dtype=self.dtype_policy)
@@ -40,11 +44,17 @@ class FrontEnd(keras.layers.Layer):
     def call(self, features, num_frames=None):
         if num_frames is not None:
             features = {name: self.dequantize(x, num_frames) for name, x in features.items()}
-        if self.normalization == "joint":
-            return _normalize_together(features)
-        if self.normalization == "modality":
-            return {name: self.normalize(x) for name, x in features.items()}
+        if self.normalization.startswith("joint"):
+            features = _normalize_together(features)
+        if self.normalization.startswith("modality"):
+            features = {name: self.normalize(x) for name, x in features.items()}
+        if self.normalization.endswith("rms"):
+            features = {name: x * self._root_of_size(features, name) for name, x in features.items()}
         return features
+
+    def _root_of_size(self, features, name):
+        counted = features.values() if self.normalization == "joint_rms" else [features[name]]
+        return math.sqrt(sum(x.shape[-1] for x in counted))
 
     def compute_output_shape(self, features_shape, num_frames_shape=None):
         return features_shape

@@ -15,5 +15,7 @@ def build_head(params, num_classes):
       A layer: (batch, d) -> float32 (batch, num_classes). Its L2 penalty stands in its `losses`.
     """
     if params.video_level_classifier_model == "MoE":
-        return MixtureOfExperts(num_classes, params.moe_num_mixtures, params.l2_penalty, name="head")
-    return Logistic(num_classes, params.l2_penalty, name="head")
+        return MixtureOfExperts(
+            num_classes, params.moe_num_mixtures, params.l2_penalty, params.initial_probability, name="head"
+        )
+    return Logistic(num_classes, params.l2_penalty, params.initial_probability, name="head")

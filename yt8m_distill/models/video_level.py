@@ -27,11 +27,11 @@ class VideoMeans(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="yt8m_distill")
 class HiddenLayer(keras.layers.Layer):
-    """`dropout(relu(dropout(x) W + b))` of the features side by side, with an optional batch norm before the ReLU.
+    """`dropout(batch_norm(relu(dropout(x) W + b)))` of the features side by side; the batch norm is optional.
 
     Args:
       num_hidden_units: width of the layer.
-      hidden_dropout: dropout after the ReLU.
+      hidden_dropout: dropout on what leaves the layer.
       hidden_batch_norm: whether there is a batch norm.
       input_dropout: dropout on the features.
       momentum: decay of the batch norm's moving statistics (epsilon is 0.001).
@@ -77,9 +77,10 @@ class HiddenLayer(keras.layers.Layer):
     def call(self, features, training=None):
         inputs = ops.concatenate(list(features.values()), axis=-1)
         hidden = self.hidden(self.drop_inputs(inputs, training=training))
+        hidden = ops.relu(hidden)
         if self.hidden_bn:
             hidden = self.hidden_bn(hidden, training=training)
-        return self.drop_hidden(ops.relu(hidden), training=training)
+        return self.drop_hidden(hidden, training=training)
 
     def compute_output_shape(self, features_shape):
         return (next(iter(features_shape.values()))[0], self.num_hidden_units)
