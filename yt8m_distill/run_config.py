@@ -158,11 +158,30 @@ def restore_model(run):
 
     model = build_model(run.config.model, run.config.features)
     try:
-        status = tf.train.Checkpoint(model=model).restore(run.checkpoint)
-        status.assert_existing_objects_matched().expect_partial()
-    except (ValueError, AssertionError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())[:200]
+        read_checkpoint(tf.train.Checkpoint(model=model), run.checkpoint)
+    except InputError as error:
         raise InputError(
-            f"{run.checkpoint} does not fit the {run.config.model.name} of {config_path(run.directory)}: {reason}"
+            f"{run.checkpoint} does not fit the {run.config.model.name} of {config_path(run.directory)}: {error}"
         ) from error
     return model
+
+
+def read_checkpoint(checkpoint, prefix):
+    """Restores all objects of a tf.train.Checkpoint.
+
+    Raises:
+      InputError: the files are damaged or hold other weights; its message is TensorFlow's, shortened.
+    """
+    import tensorflow as tf
+
+    try:
+        checkpoint.restore(prefix).expect_partial().assert_existing_objects_matched()
+    except (ValueError, AssertionError, IndexError, RuntimeError, tf.errors.OpError) as error:
+        # What is left of a failed restore logs a line for every weight when it is deleted.
+        tf.get_logger().addFilter(_is_no_leftover)
+        raise InputError(" ".join(str(error).split())[:200]) from error
+
+
+def _is_no_leftover(record):
+    text = record.getMessage()
+    return "unrestored values" not in text and "could not be found in the restored object" not in text

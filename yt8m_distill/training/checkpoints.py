@@ -5,7 +5,7 @@ import time
 import tensorflow as tf
 
 from yt8m_distill.errors import InputError
-from yt8m_distill.run_config import checkpoint_dir, newest_checkpoint
+from yt8m_distill.run_config import checkpoint_dir, newest_checkpoint, read_checkpoint
 
 
 class RunCheckpoints:
@@ -44,11 +44,10 @@ class RunCheckpoints:
         if prefix is None:
             return None
         try:
-            self._checkpoint.restore(prefix).assert_existing_objects_matched()
-        except (ValueError, AssertionError, tf.errors.OpError) as error:
-            reason = " ".join(str(error).split())[:200]
+            read_checkpoint(self._checkpoint, prefix)
+        except InputError as error:
             raise InputError(
-                f"{prefix} cannot be resumed: {reason}. Delete {prefix}.* to go on from the checkpoint before it, if "
+                f"{prefix} cannot be resumed: {error}. Delete {prefix}.* to go on from the checkpoint before it, if "
                 "there is one, or start again with --overwrite."
             ) from error
         return prefix
