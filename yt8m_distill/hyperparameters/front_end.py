@@ -16,8 +16,9 @@ class FrontEndParams:
     """
 
     normalization: str = field(
-        "joint", "L2 norm of a frame (or a video's means) set to 1: joint (all features together), modality or none; joint_rms and "
-        "modality_rms set the root mean square to 1 instead"
+        "joint",
+        "L2 norm of a frame (or a video's means) set to 1: joint (all features together), modality or none; "
+        "joint_rms and modality_rms set the root mean square to 1 instead",
     )
 
     def __post_init__(self):

@@ -20,7 +20,8 @@ class HeadParams:
     video_level_classifier_model: str = field("Logistic", "head: Logistic or MoE (mixture of experts)")
     moe_num_mixtures: int = field(2, "experts a class of the MoE head, the dummy expert not counted")
     initial_probability: float = field(
-        0.5, "what every class (every expert) predicts before training; near the mean frequency, training starts at once"
+        0.5,
+        "what every class (every expert) predicts before training; near the mean frequency, training starts at once",
     )
     l2_penalty: float = field(1e-8, "L2 penalty on the head's weights: l2_penalty * sum(w^2) / 2")
 

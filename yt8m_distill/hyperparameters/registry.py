@@ -26,8 +26,8 @@ class ModelConfig:
     """
 
     aggregator: Any
-    head: HeadParams = HeadParams()
-    front_end: FrontEndParams = FrontEndParams()
+    head: HeadParams = dataclasses.field(default_factory=HeadParams)
+    front_end: FrontEndParams = dataclasses.field(default_factory=FrontEndParams)
     name: str = ""
 
     @property

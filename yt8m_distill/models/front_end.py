@@ -5,8 +5,8 @@ import math
 import keras
 from keras import ops
 
-from yt8m_distill.layers.dequantize import Dequantize
 from yt8m_distill.hyperparameters.front_end import NORMALIZATIONS
+from yt8m_distill.layers.dequantize import Dequantize
 from yt8m_distill.layers.l2_normalization import L2Normalization, inverse_norm
 
 
