@@ -8,8 +8,8 @@ import tensorflow as tf
 from yt8m_distill.data import record_checks, records
 from yt8m_distill.errors import InputError
 
-# Records parsed together. Eight full videos (2.8 MB of frames) stay in cache while a batch of 32 (11 MB) does not:
-# parsed in eights and then batched is 1.4 times as fast (docs/decisions.md, benchmarks/input_pipeline.py).
+# Records parsed together, at most: as many as divide the batch. Eight full videos (2.8 MB of frames) stay in cache
+# while a batch of 32 (11 MB) does not (docs/decisions.md, benchmarks/input_pipeline.py).
 _PARSED_TOGETHER = 8
 _PARALLEL_PARSES = 2
 
@@ -46,7 +46,8 @@ def read_batches(shards, spec, options=None, *, seed=None, epoch=0, labelled=Tru
 
     Returns:
       A tf.data.Dataset of dicts (the batch contract, see `records.parse_frames`, `parse_videos`, `parse_segments`).
-      The same arguments give the same batches in the same order, unless `options.deterministic` is False.
+      The same arguments give the same batches in the same order, unless `options.deterministic` is False. A seed
+      works together with `tf.random.set_seed`, as all of TensorFlow's do.
     """
     options = options or ReadOptions()
     order = list(shards)
@@ -55,8 +56,7 @@ def read_batches(shards, spec, options=None, *, seed=None, epoch=0, labelled=Tru
     dataset = tf.data.TFRecordDataset(order, num_parallel_reads=min(options.num_readers, len(order)))
     if seed is not None:
         dataset = dataset.shuffle(options.shuffle_buffer, seed=_mixed(seed, epoch), reshuffle_each_iteration=False)
-    dataset = _parsed(dataset, spec, labelled)
-    dataset = _batched(dataset, spec, options)
+    dataset = _BATCHES[spec.level](dataset, spec, options, labelled)
     return dataset.prefetch(2).with_options(_dataset_options(options))
 
 
@@ -64,23 +64,50 @@ def _mixed(seed, epoch):
     return int(np.random.SeedSequence([seed, epoch, 1]).generate_state(1)[0])
 
 
-def _parsed(dataset, spec, labelled):
-    if spec.level == "segment":
-        return dataset.map(lambda record: records.parse_segments(record, spec), _PARALLEL_PARSES).unbatch()
-    parse = records.parse_frames if spec.level == "frame" else records.parse_videos
-    together = _PARSED_TOGETHER if spec.level == "frame" else 128
-    return dataset.batch(together).map(lambda chunk: parse(chunk, spec, labelled), _PARALLEL_PARSES).unbatch()
+def _video_batches(dataset, spec, options, labelled):
+    dataset = dataset.batch(options.batch_size, drop_remainder=options.drop_remainder)
+    return dataset.map(lambda chunk: records.parse_videos(chunk, spec, labelled), _PARALLEL_PARSES)
 
 
-def _batched(dataset, spec, options):
+def _frame_batches(dataset, spec, options, labelled):
+    together = max(n for n in range(1, _PARSED_TOGETHER + 1) if options.batch_size % n == 0)
+
+    def parse(chunk):
+        return {**records.parse_frames(chunk, spec, labelled), "rows": tf.size(chunk)}
+
+    dataset = dataset.batch(together, drop_remainder=options.drop_remainder).map(parse, _PARALLEL_PARSES)
+    # Not unbatch(): it crashes the process where a chunk has no label, and copies every video once more.
+    dataset = _padded(dataset, options.batch_size // together, options)
+    return dataset.map(_joined)
+
+
+def _joined(chunks):
+    """Values (chunks, videos, ...) as (batch, ...); only the last chunk of a pass can be padded at its end."""
+    rows = tf.reduce_sum(chunks.pop("rows"))
+    joined = {}
+    for key, value in chunks.items():
+        shape = tf.shape(value)
+        joined[key] = tf.reshape(value, tf.concat([[shape[0] * shape[1]], shape[2:]], 0))[:rows]
+        joined[key].set_shape([None, *value.shape[2:]])
+    return joined
+
+
+def _segment_batches(dataset, spec, options, labelled):
+    del labelled  # an example is what was rated
+    dataset = dataset.map(lambda record: records.parse_segments(record, spec), _PARALLEL_PARSES).unbatch()
+    return _padded(dataset, options.batch_size, options)
+
+
+_BATCHES = {"frame": _frame_batches, "video": _video_batches, "segment": _segment_batches}
+
+
+def _padded(dataset, size, options):
     # Labels are padded with -1; zero bytes are as good as any in frames that `num_frames` masks.
     padding = {
         key: tf.constant(-1 if key == "labels" else "" if key == "id" else 0, value.dtype)
         for key, value in dataset.element_spec.items()
     }
-    return dataset.padded_batch(
-        options.batch_size, padding_values=padding, drop_remainder=options.drop_remainder
-    )
+    return dataset.padded_batch(size, padding_values=padding, drop_remainder=options.drop_remainder)
 
 
 def _dataset_options(options):
@@ -95,10 +122,17 @@ def checked(batches, shards, spec):
     """Iterates over `batches`; where TensorFlow cannot read a record, says which one and why.
 
     Raises:
-      InputError: names the file, the record number, what was expected and what was received.
+      InputError: names the file, the record number, what was expected and what was received. Also where nothing came
+        out because the first record does not fit: at segment level a record without ratings is no error by itself.
     """
+    empty = True
     try:
-        yield from batches
+        for batch in batches:
+            empty = False
+            yield batch
     except tf.errors.OpError as error:
         record_checks.explain_failure(shards, spec)
-        raise InputError(f"reading {shards[0]} and {len(shards) - 1} more failed: {error.message}") from error
+        reason = " ".join((error.message or str(error)).split())
+        raise InputError(f"reading {shards[0]} and {len(shards) - 1} more failed: {reason}") from error
+    if empty:
+        record_checks.check_first_record(shards[0], spec, labelled=False)

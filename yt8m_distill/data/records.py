@@ -34,29 +34,31 @@ def _labels(context, spec):
     return {key: _checked(context[key], spec) for key in _LABELS if key in context}
 
 
-def _frames(strings, size, limit):
-    """Byte strings (batch, T), "" where there is no frame, as uint8 (batch, min(T, limit), size)."""
+def _frames(strings, counts, size, limit):
+    """Byte strings (batch, T), "" at and after `counts`, as uint8 (batch, min(T, limit), size)."""
     strings = strings[:, :limit]
     lengths = tf.strings.length(strings)
-    check = tf.debugging.Assert(tf.reduce_all((lengths == size) | (lengths == 0)), ["frame size"])
+    right = tf.reduce_all((lengths == size) | (lengths == 0)) & (tf.reduce_sum(lengths) == size * tf.reduce_sum(counts))
+    check = tf.debugging.Assert(right, ["frame size"])
     with tf.control_dependencies([check]):
         return tf.io.decode_raw(strings, tf.uint8, fixed_length=size)
 
 
 def _aligned(frames, count, num_frames):
-    """`frames` with as many rows as the first feature; rows this feature lacks hold `MISSING_BYTE`."""
+    """`frames` with as many rows as the first feature; rows this feature lacks hold `MISSING_BYTE`, others are cut."""
     rows = tf.reduce_max(num_frames)
     frames = tf.pad(frames, [[0, 0], [0, tf.maximum(rows - tf.shape(frames)[1], 0)], [0, 0]])[:, :rows]
-    row = tf.range(rows)[tf.newaxis]
-    missing = (row >= count[:, tf.newaxis]) & (row < num_frames[:, tf.newaxis])
-    return tf.where(missing[:, :, tf.newaxis], tf.constant(MISSING_BYTE, tf.uint8), frames)
+    inside = tf.sequence_mask(num_frames, rows)[:, :, tf.newaxis]
+    present = tf.sequence_mask(count, rows)[:, :, tf.newaxis]
+    filler = tf.where(inside, tf.constant(MISSING_BYTE, tf.uint8), tf.constant(0, tf.uint8))
+    return tf.where(present & inside, frames, filler)
 
 
 def _decode_features(strings, counts, spec, limit):
     """All features of a batch of frame-level records: ({name: uint8 (batch, T, size)}, num_frames int32 (batch,))."""
     counts = {name: tf.minimum(tf.cast(counts[name], tf.int32), limit) for name in spec.names}
     num_frames = counts[spec.names[0]]
-    features = {name: _frames(strings[name], size, limit) for name, size in spec.size_by_name.items()}
+    features = {name: _frames(strings[name], counts[name], size, limit) for name, size in spec.size_by_name.items()}
     for name in spec.names[1:]:
         regular = tf.reduce_all(counts[name] == num_frames)
         features[name] = tf.cond(
@@ -77,7 +79,8 @@ def parse_frames(serialized, spec, labelled=True):
     Returns:
       The batch contract: {name: uint8 (batch, T, size)} with T the longest video of the batch, `num_frames` int32
       (batch,), `labels` int32 (batch, L) padded with -1, `id` string (batch,). Rows at and after num_frames hold
-      zero bytes; a second feature with fewer frames than the first is filled with the code nearest to zero.
+      zero bytes; a feature with fewer frames than the first is filled with the code nearest to zero,
+      one with more is cut.
 
     Raises (when run):
       tf.errors.InvalidArgumentError: not a record of this layout, a frame of another size, a label past the classes.
@@ -114,9 +117,7 @@ def parse_segments(serialized, spec):
     integers = ("segment_start_times", "segment_labels")
     context_features = _context_features(integers) | {"segment_scores": tf.io.RaggedFeature(tf.float32)}
     sequence_features = {name: tf.io.FixedLenSequenceFeature([], tf.string) for name in spec.names}
-    context, strings, counts = tf.io.parse_sequence_example(
-        serialized[tf.newaxis], context_features, sequence_features
-    )
+    context, strings, counts = tf.io.parse_sequence_example(serialized[tf.newaxis], context_features, sequence_features)
     features, num_frames = _decode_features(strings, counts, spec, tf.int32.max)
     starts, segment_of = tf.unique(tf.cast(context["segment_start_times"].values, tf.int32))
     rows = starts[:, tf.newaxis] + tf.range(SEGMENT_SIZE)
@@ -137,10 +138,11 @@ def _gather_rows(frames, rows):
 
 def _rated(labels, scores, segment_of, starts, spec):
     """Ratings (R,) spread over their segments: labels and scores (S, R), -1 and 0 where a rating is of another one."""
-    labels = _checked(labels, spec)[0]
+    alike = (tf.size(segment_of) == tf.size(labels.values)) & (tf.size(segment_of) == tf.size(scores))
+    with tf.control_dependencies([tf.debugging.Assert(alike, ["as many start times as labels and scores"])]):
+        labels = _checked(labels, spec)[0]
     key = segment_of * spec.num_classes + labels
     order = tf.range(tf.size(key))
     overruled = tf.reduce_any((key[:, tf.newaxis] == key) & (order[:, tf.newaxis] < order), axis=1)
     here = (tf.range(tf.size(starts))[:, tf.newaxis] == segment_of) & ~overruled
     return tf.where(here, labels, -1), tf.where(here, scores, 0.0)
-

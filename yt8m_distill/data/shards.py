@@ -17,7 +17,7 @@ def find_shards(pattern, flag="--input_data_pattern"):
       flag: the flag that gave the pattern, named in the error.
 
     Raises:
-      InputError: the pattern is empty, matches nothing, or names a directory.
+      InputError: the pattern is empty, matches nothing, names a directory, or is of a file system that does not answer.
     """
     parts = [part.strip() for part in (pattern or "").split(",") if part.strip()]
     if not parts:
@@ -26,12 +26,18 @@ def find_shards(pattern, flag="--input_data_pattern"):
 
 
 def _matches(pattern, flag):
-    paths = tf.io.gfile.glob(pattern)
+    try:
+        paths = tf.io.gfile.glob(pattern)
+    except tf.errors.OpError as error:
+        reason = " ".join((error.message or str(error)).split())
+        raise InputError(f"{flag}={pattern} cannot be listed: {reason}") from error
     if not paths:
         raise InputError(f"{flag}={pattern}: no file matches; quote the pattern and check the folder.")
     for path in paths:
         if tf.io.gfile.isdir(path):
-            raise InputError(f"{flag}={pattern}: {path} is a directory; name its files, such as '{path}/*.tfrecord'.")
+            raise InputError(
+                f"{flag}={pattern}: {path} is a directory; name its files, such as '{path.rstrip('/')}/*.tfrecord'."
+            )
     return paths
 
 
