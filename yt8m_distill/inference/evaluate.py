@@ -25,7 +25,7 @@ def evaluate(model, spec, shards, *, batch_size=128, num_readers=8, top_k=20, pr
       shards: labelled TFRecord files.
       batch_size, num_readers: how they are read; neither changes the result by more than rounding.
       top_k: scores kept of each video for GAP and mAP.
-      progress: whether to show a progress bar on stderr.
+      progress: whether to show a progress bar on stderr, where that is a terminal.
 
     Returns:
       (results, per_class): {"gap", "map", "hit_at_1", "perr", "loss" (cross entropy summed over classes, mean over
@@ -39,7 +39,7 @@ def evaluate(model, spec, shards, *, batch_size=128, num_readers=8, top_k=20, pr
     loss = examples = 0
     batches = read_batches(shards, spec, ReadOptions(batch_size=batch_size, num_readers=num_readers))
     total = None if spec.level == "segment" else count_records(shards)
-    with tqdm(total=total, unit="video", desc="evaluate", disable=not progress) as bar:
+    with tqdm(total=total, unit="video", desc="evaluate", disable=None if progress else True) as bar:
         for batch in checked(batches, shards, spec):
             batch_loss, reduced = step({key: batch[key] for key in batch if key != "id"})
             metrics.update_top_k(reduced)

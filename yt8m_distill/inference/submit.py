@@ -13,7 +13,9 @@ from yt8m_distill.spec import SEGMENT_SIZE
 
 
 def write_video_submission(model, spec, shards, path, *, top_k=20, batch_size=128, num_readers=8, progress=True):
-    """Writes `VideoId,LabelConfidencePairs`, one line a video, in the order of the shards.
+    """Writes `VideoId,LabelConfidencePairs`, one line a video.
+
+    The lines stand as the records are read: from up to `num_readers` shards in turn, the same in every run.
 
     Returns:
       The number of videos.
@@ -108,7 +110,7 @@ def _ranked(predict, batch):
 def _batches(shards, spec, batch_size, num_readers, progress):
     options = ReadOptions(batch_size=batch_size, num_readers=num_readers)
     batches = read_batches(shards, spec, options, labelled=False)
-    with tqdm(total=count_records(shards), unit="video", desc="predict", disable=not progress) as bar:
+    with tqdm(total=count_records(shards), unit="video", desc="predict", disable=None if progress else True) as bar:
         for batch in checked(batches, shards, spec):
             yield batch
             bar.update(len(batch["id"]))

@@ -1,0 +1,52 @@
+"""`--help` of every command: at once, and about this project."""
+
+import ast
+import re
+import time
+
+import pytest
+from made_runs import REPOSITORY, run_python
+
+LAUNCHERS = ("train.py", "eval.py", "inference.py")
+
+
+def _has_run(path):
+    body = ast.parse(path.read_text()).body
+    return any(isinstance(node, ast.FunctionDef) and node.name == "run" for node in body)
+
+
+def _commands():
+    """Command lines of the launchers, and of every module of bin/ and tfrecords_tools/ with a `run`."""
+    folders = ("yt8m_distill/bin", "tfrecords_tools")
+    paths = [path for folder in folders for path in sorted((REPOSITORY / folder).glob("*.py"))]
+    modules = [path.relative_to(REPOSITORY).with_suffix("") for path in paths if _has_run(path)]
+    return [[name] for name in LAUNCHERS] + [
+        ["-m", ".".join(module.parts)] for module in modules if module.name != "command"
+    ]
+
+
+# What a command wants imported is told on stderr by this, as -X importtime tells it.
+_NEVER = re.compile(r"\|\s+(tensorflow|keras)$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", _commands(), ids=" ".join)
+def test_help_answers_at_once_and_begins_with_this_projects_flags(command):
+    seconds = []
+    while len(seconds) < 3 and min(seconds, default=1.0) >= 1.0:
+        begin = time.monotonic()
+        process = run_python([*command, "--help"])
+        seconds.append(time.monotonic() - begin)
+        assert (process.returncode, process.stderr) == (0, "")
+    assert min(seconds) < 1.0
+    flags = re.findall(r"^  --(\w+):", process.stdout, re.MULTILINE)
+    assert flags
+    assert not {"alsologtostderr", "verbosity", "logtostderr", "pdb"} & set(flags)
+    assert "--helpfull" in process.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", _commands(), ids=" ".join)
+def test_help_imports_neither_tensorflow_nor_keras(command):
+    process = run_python(["-X", "importtime", *command, "--help"])
+    assert process.returncode == 0
+    assert not _NEVER.search(process.stderr)
+    assert "absl.flags" in process.stderr
