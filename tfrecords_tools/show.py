@@ -22,6 +22,7 @@ def main(arguments):
     if len(arguments) != 1:
         raise InputError(f"expected one TFRecord file, received {len(arguments)}; see --help.")
     (path,) = arguments
+    command.import_tensorflow()
     from tfrecords_tools.record_text import read_class_names, record_text
     from yt8m_distill.data.record_checks import RecordError, read_records
 

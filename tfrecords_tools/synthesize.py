@@ -42,13 +42,14 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace the shards of this s
 
 
 def main(arguments):
-    if arguments:
-        raise InputError(f"{arguments[0]}: not a flag; see --help.")
+    command.no_arguments(arguments)
     if not _OUTPUT_DIR.value:
         raise InputError("--output_dir is missing, for example --output_dir=data; see --help.")
     if _MIN_FRAMES.value > _MAX_FRAMES.value:
         raise InputError(f"--min_frames={_MIN_FRAMES.value} is more than --max_frames={_MAX_FRAMES.value}.")
-    print(_in_words(*_write(_feature_spec())))
+    spec = _feature_spec()
+    command.import_tensorflow()
+    print(_in_words(*_write(spec)))
 
 
 def _feature_spec():
@@ -60,7 +61,6 @@ def _feature_spec():
 
 def _write(spec):
     """Returns (SetSummary, seconds), TensorFlow's own start not counted."""
-    import tensorflow  # noqa: F401
     import tqdm
 
     from tfrecords_tools.synthetic_set import write_set

@@ -32,6 +32,7 @@ def main(arguments):
     sizes = _FEATURE_SIZES.value
     if sizes and not all(size.isdigit() for size in sizes):
         raise InputError(f"--feature_sizes={','.join(sizes)}: expected whole numbers separated by commas.")
+    command.import_tensorflow()
     verification = _verify(arguments)
     return 1 if verification.problems else 0
 

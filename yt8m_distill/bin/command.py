@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 
 from absl import app, flags, logging
 
@@ -56,6 +57,22 @@ def no_arguments(arguments):
     """Raises InputError where something stands on the command line that is no flag."""
     if arguments:
         raise InputError(f"unexpected argument {arguments[0]!r}: every option is a flag (see --help).")
+
+
+def import_tensorflow():
+    """Imports TensorFlow without the notices that it prints past TF_CPP_MIN_LOG_LEVEL; they show where it fails."""
+    with tempfile.TemporaryFile() as held_back:
+        stderr = os.dup(2)
+        os.dup2(held_back.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        except BaseException:
+            held_back.seek(0)
+            os.write(stderr, held_back.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def _fail(message, status=1):

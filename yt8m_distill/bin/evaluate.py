@@ -31,6 +31,7 @@ flags.DEFINE_float("watch_timeout", None, "With --watch: stop when no new checkp
 def main(arguments):
     """Evaluates the newest checkpoint, or with --watch each new one."""
     command.no_arguments(arguments)
+    command.import_tensorflow()
 
     from yt8m_distill.data.shards import find_shards
     from yt8m_distill.run_config import find_run

@@ -25,6 +25,7 @@ def main(arguments):
     command.no_arguments(arguments)
     if not FLAGS.output_dir:
         raise InputError("--output_dir is empty: name the folder to write, such as exports/NeXtVLAD.")
+    command.import_tensorflow()
 
     from yt8m_distill.export.saved_model import export
     from yt8m_distill.run_config import find_run, restore_model

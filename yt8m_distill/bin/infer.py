@@ -36,6 +36,7 @@ def main(arguments):
         raise InputError("--output_file is empty: name the CSV to write, such as submission.csv.")
     if FLAGS.segment_labels and not FLAGS.segment_label_ids_file:
         raise InputError("--segment_labels needs --segment_label_ids_file: a CSV with a column Index.")
+    command.import_tensorflow()
 
     from yt8m_distill.data.record_checks import check_first_record
     from yt8m_distill.data.shards import find_shards

@@ -31,6 +31,7 @@ def main(arguments):
     model = flag_groups.model_config()
     spec = flag_groups.feature_spec(model.level)
     params = flag_groups.training_params()
+    command.import_tensorflow()
 
     from yt8m_distill.data.record_checks import check_first_record
     from yt8m_distill.data.shards import find_shards
