@@ -123,6 +123,15 @@ def test_records_without_a_positive_are_bad_input(tmp_path):
         evaluate(model, SEGMENT, shards, progress=False)
 
 
+@pytest.mark.parametrize("level", ["frame", "video"])
+def test_records_without_labels_are_bad_input(level, tmp_path):
+    name, spec, write, videos = LEVELS[level]
+    shards = write_shards(tmp_path, "test", [write(video, labelled=False) for video in videos])
+    model = build_model(registry.model_config(name), spec, seed=3)
+    with pytest.raises(InputError, match=r"test0\.tfrecord and 2 more hold no labels"):
+        evaluate(model, spec, shards, progress=False)
+
+
 def test_results_are_written_with_their_keys(case, tmp_path):
     model, spec, shards, _ = case
     results, _ = evaluate(model, spec, shards, progress=False)
