@@ -2,7 +2,7 @@
 
 import keras
 
-from yt8m_distill.inference.evaluate import evaluate, write_results
+from yt8m_distill.inference.evaluate import evaluate, make_evaluation_step, write_results
 
 
 class EvaluateEpochs(keras.callbacks.Callback):
@@ -19,8 +19,18 @@ class EvaluateEpochs(keras.callbacks.Callback):
         super().__init__()
         self._spec, self._shards, self._run_dir, self._batch_size = spec, shards, run_dir, batch_size
 
+    def on_train_begin(self, logs=None):
+        self._evaluation_step = make_evaluation_step(self.model, self._spec)
+
     def on_epoch_end(self, epoch, logs=None):
-        results, _ = evaluate(self.model, self._spec, self._shards, batch_size=self._batch_size, progress=False)
+        results, _ = evaluate(
+            self.model,
+            self._spec,
+            self._shards,
+            batch_size=self._batch_size,
+            progress=False,
+            step=self._evaluation_step,
+        )
         step = int(logs["step"])
         write_results({**results, "checkpoint": f"epoch {epoch + 1}, step {step}"}, self._run_dir, step)
         print(

@@ -16,7 +16,7 @@ FLAGS = flags.FLAGS
 flag_groups.define_checkpoint_flag()
 flags.DEFINE_string("output_dir", None, "Folder of the SavedModel; it appears when it is complete.")
 flags.DEFINE_integer("top_k", 20, "Classes that serving_default returns of each video.", lower_bound=1)
-flags.DEFINE_float("size_budget_mb", 1024.0, "Largest size in MiB (2**20 bytes); 1024 is one gigabyte.", lower_bound=0)
+flags.DEFINE_float("size_budget_mb", 1024.0, "Largest size in MiB (2**20 bytes); 1024 is one gigabyte.")
 flags.DEFINE_boolean("overwrite", False, "Replace what --output_dir holds.")
 
 

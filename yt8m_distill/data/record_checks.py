@@ -6,6 +6,7 @@ Examples:
 """
 
 import dataclasses
+import re
 
 from yt8m_distill.data.record_description import RecordDescription, describe_record
 from yt8m_distill.errors import InputError
@@ -271,4 +272,5 @@ def _reading_problem(number, error):
 
 
 def _first_line(error):
-    return (error.message or str(error)).splitlines()[0].split(" [Op:")[0]
+    line = (error.message or str(error)).splitlines()[0].split(" [Op:")[0]
+    return re.sub(r"\{\{.*?\}\} *", "", line)

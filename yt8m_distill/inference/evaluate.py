@@ -16,7 +16,7 @@ from yt8m_distill.metrics.evaluation import EvaluationMetrics
 from yt8m_distill.metrics.top_k import reduce_top_k
 
 
-def evaluate(model, spec, shards, *, batch_size=128, num_readers=8, top_k=20, progress=True):
+def evaluate(model, spec, shards, *, batch_size=128, num_readers=8, top_k=20, progress=True, step=None):
     """Evaluates a model.
 
     Args:
@@ -26,6 +26,7 @@ def evaluate(model, spec, shards, *, batch_size=128, num_readers=8, top_k=20, pr
       batch_size, num_readers: how they are read; neither changes the result by more than rounding.
       top_k: scores kept of each video for GAP and mAP.
       progress: whether to show a progress bar on stderr, where that is a terminal.
+      step: what `make_evaluation_step` returned, to compile once for several evaluations.
 
     Returns:
       (results, per_class): {"gap", "map", "hit_at_1", "perr", "loss" (cross entropy summed over classes, mean over
@@ -34,7 +35,7 @@ def evaluate(model, spec, shards, *, batch_size=128, num_readers=8, top_k=20, pr
     Raises:
       InputError: a record cannot be read, there is none, or none has a label.
     """
-    step = _make_step(model, spec, top_k)
+    step = step or make_evaluation_step(model, spec, top_k)
     metrics = EvaluationMetrics(top_k=top_k)
     loss = examples = 0
     batches = read_batches(shards, spec, ReadOptions(batch_size=batch_size, num_readers=num_readers))
@@ -56,7 +57,9 @@ def evaluate(model, spec, shards, *, batch_size=128, num_readers=8, top_k=20, pr
     return results, {"average_precision": average_precision, "positives": positives}
 
 
-def _make_step(model, spec, top_k):
+def make_evaluation_step(model, spec, top_k=20):
+    """Compiles a function of a batch to (loss summed over its examples, TopK of its predictions)."""
+
     @tf.function(reduce_retracing=True)
     def step(batch):
         predictions = model(model_inputs(batch, spec), training=False)["predictions"]
