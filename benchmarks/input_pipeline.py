@@ -1,0 +1,213 @@
+"""Times the reading of frame-level records: this project's `read_batches` against plain TFRecord reading and against
+a parser of one record at a time that pads to float32, as the starter code's does.
+
+  raw             tf.data.TFRecordDataset over the files, one after the other; nothing parsed
+  plain           parse_single_sequence_example, decode, dequantise, pad to 300 frames of float32, dense labels, batch
+  plain_parallel  the same with two parallel parses and files read side by side
+  ours            yt8m_distill.data.pipeline.read_batches
+
+All sides read the same files in turn in one process (A B C A B C ...), with autotuning off; the first round is thrown
+away. Peak memory is that of a process of its own for each side, TensorFlow itself included. The last line is one JSON
+object: medians in videos/s, and ratios as medians over the rounds. On a machine that others share, read the CPU time:
+two parallel parsers gain nothing there where only one core is free. Without --data_pattern it writes 1000 videos of
+YouTube-8M's size (265 MB) to a temporary folder first. Two minutes: python benchmarks/input_pipeline.py
+"""
+
+import functools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+from absl import flags
+
+from yt8m_distill.bin import command
+
+FLAGS = flags.FLAGS
+_READERS = 8
+_SHARDS = 8
+
+flags.DEFINE_string("data_pattern", None, "Frame-level files to read; written to a temporary folder when not given.")
+flags.DEFINE_integer("videos", 1000, "Videos written when no data is given.", lower_bound=_SHARDS)
+flags.DEFINE_integer("rounds", 7, "Times that each side runs, after one that does not count.", lower_bound=1)
+flags.DEFINE_string("side", None, "Run this side once and print its peak memory in MB, nothing else.")
+
+
+def write_videos(folder, videos):
+    """Frame-level records of YouTube-8M's sizes: 120 to 300 frames of 1024 + 128 random bytes, 3 labels."""
+    import tensorflow as tf
+
+    generator = np.random.default_rng(0)
+    for shard in range(_SHARDS):
+        with tf.io.TFRecordWriter(os.path.join(folder, f"videos{shard}.tfrecord")) as writer:
+            for video in range(shard, videos, _SHARDS):
+                writer.write(_random_video(f"{video:04}", generator).SerializeToString())
+
+
+def _random_video(video_id, generator):
+    import tensorflow as tf
+
+    example = tf.train.SequenceExample()
+    example.context.feature["id"].bytes_list.value.append(video_id.encode())
+    example.context.feature["labels"].int64_list.value.extend(generator.choice(3862, 3, replace=False).tolist())
+    num_frames = int(np.clip(generator.normal(229, 50), 120, 300))
+    for name, size in (("rgb", 1024), ("audio", 128)):
+        frames = generator.integers(0, 256, (num_frames, size), np.uint8)
+        for frame in frames:
+            example.feature_lists.feature_list[name].feature.add().bytes_list.value.append(frame.tobytes())
+    return example
+
+
+def read_raw(shards, spec):
+    import tensorflow as tf
+
+    return _without_autotuning(tf.data.TFRecordDataset(shards))
+
+
+def parse_plainly(serialized, spec):
+    """One record as the starter code parses it: float32 frames padded to the limit, labels dense."""
+    import tensorflow as tf
+
+    context, frames = tf.io.parse_single_sequence_example(
+        serialized,
+        context_features={"id": tf.io.FixedLenFeature([], tf.string), "labels": tf.io.VarLenFeature(tf.int64)},
+        sequence_features={name: tf.io.FixedLenSequenceFeature([], tf.string) for name in spec.names},
+    )
+    padded = [_dequantized_and_padded(frames[name], size, spec.max_frames) for name, size in spec.size_by_name.items()]
+    labels = tf.sparse.to_indicator(context["labels"], spec.num_classes)
+    labels.set_shape([spec.num_classes])
+    num_frames = tf.minimum(tf.shape(frames[spec.names[0]])[0], spec.max_frames)
+    return context["id"], tf.concat(padded, axis=1), labels, num_frames
+
+
+def _dequantized_and_padded(strings, size, max_frames):
+    import tensorflow as tf
+
+    decoded = tf.reshape(tf.cast(tf.io.decode_raw(strings, tf.uint8), tf.float32), [-1, size])
+    frames = (decoded * (4 / 255) + (4 / 512 - 2))[:max_frames]
+    padded = tf.pad(frames, [[0, max_frames - tf.shape(frames)[0]], [0, 0]])
+    return tf.ensure_shape(padded, [max_frames, size])
+
+
+def read_plainly(shards, spec, batch_size, parallel=False):
+    import tensorflow as tf
+
+    records = tf.data.TFRecordDataset(shards, num_parallel_reads=_READERS if parallel else None)
+    parsed = records.map(lambda record: parse_plainly(record, spec), num_parallel_calls=2 if parallel else None)
+    return _without_autotuning(parsed.batch(batch_size).prefetch(2))
+
+
+def read_ours(shards, spec, batch_size):
+    from yt8m_distill.data.pipeline import ReadOptions, read_batches
+
+    return read_batches(shards, spec, ReadOptions(batch_size=batch_size, num_readers=_READERS))
+
+
+def _without_autotuning(dataset):
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
+SIDES = {
+    "raw": read_raw,
+    "plain_32": functools.partial(read_plainly, batch_size=32),
+    "plain_parallel_32": functools.partial(read_plainly, batch_size=32, parallel=True),
+    "ours_32": functools.partial(read_ours, batch_size=32),
+    "plain_128": functools.partial(read_plainly, batch_size=128),
+    "plain_parallel_128": functools.partial(read_plainly, batch_size=128, parallel=True),
+    "ours_128": functools.partial(read_ours, batch_size=128),
+}
+
+
+def time_a_pass(dataset):
+    """(seconds, seconds of CPU in all threads)."""
+    iterator = iter(dataset)
+    start, cpu_start = time.perf_counter(), time.process_time()
+    for _ in iterator:
+        pass
+    return time.perf_counter() - start, time.process_time() - cpu_start
+
+
+def measure(shards, spec, rounds):
+    """{side: (seconds, CPU seconds) of each round}, the sides in turn."""
+    datasets = {side: read(shards, spec) for side, read in SIDES.items()}
+    times = {side: [] for side in SIDES}
+    for number in range(rounds + 1):
+        for side, dataset in datasets.items():
+            taken = time_a_pass(dataset)
+            if number:
+                times[side].append(taken)
+    return times
+
+
+def peak_memory(side, shards):
+    """MB of a fresh process that runs one side once."""
+    arguments = [sys.executable, __file__, f"--data_pattern={','.join(shards)}", f"--side={side}"]
+    return float(subprocess.run(arguments, check=True, capture_output=True, text=True).stdout.split()[-1])
+
+
+def own_peak_memory():
+    """MB; from /proc, because getrusage passes the peak of the parent on to its children."""
+    with open("/proc/self/status", encoding="ascii") as status:
+        (line,) = (line for line in status if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def summarize(times, videos):
+    """Medians of videos/s and of CPU milliseconds a video, and ours against the others, round by round."""
+
+    def times_as_fast(side, other):
+        pairs = zip(times[side], times[other], strict=True)
+        return round(statistics.median(theirs / ours for (ours, _), (theirs, _) in pairs), 2)
+
+    medians = {side: [statistics.median(column) for column in zip(*rows, strict=True)] for side, rows in times.items()}
+    results = {
+        "videos_per_second": {side: round(videos / wall) for side, (wall, _) in medians.items()},
+        "cpu_ms_per_video": {side: round(1000 * cpu / videos, 3) for side, (_, cpu) in medians.items()},
+    }
+    for size, suffix in ((32, ""), (128, "_128")):
+        results[f"full_vs_raw_read{suffix}"] = times_as_fast(f"ours_{size}", "raw")
+        results[f"full_vs_plain{suffix}"] = times_as_fast(f"ours_{size}", f"plain_{size}")
+        results[f"full_vs_plain_parallel{suffix}"] = times_as_fast(f"ours_{size}", f"plain_parallel_{size}")
+    return results
+
+
+def compare(shards, spec):
+    from yt8m_distill.data.shards import count_records
+
+    videos = count_records(shards)
+    load = os.getloadavg()[0]
+    results = summarize(measure(shards, spec, FLAGS.rounds), videos)
+    results["peak_memory_mb"] = {side: round(peak_memory(side, shards)) for side in SIDES}
+    for side in SIDES:
+        speed, cpu, memory = (results[k][side] for k in ("videos_per_second", "cpu_ms_per_video", "peak_memory_mb"))
+        print(f"{side:20} {speed:7} videos/s {cpu:7} ms of CPU a video {memory:7} MB")
+    print(json.dumps({"videos": videos, "load_before": round(load, 1), **results}))
+
+
+def main(arguments):
+    command.no_arguments(arguments)
+    from yt8m_distill.data.shards import find_shards
+    from yt8m_distill.spec import FeatureSpec
+
+    spec = FeatureSpec()
+    if FLAGS.side:
+        time_a_pass(SIDES[FLAGS.side](find_shards(FLAGS.data_pattern, "--data_pattern"), spec))
+        print(own_peak_memory())
+    elif FLAGS.data_pattern:
+        compare(find_shards(FLAGS.data_pattern, "--data_pattern"), spec)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            write_videos(folder, FLAGS.videos)
+            compare(find_shards(os.path.join(folder, "*.tfrecord")), spec)
+
+
+if __name__ == "__main__":
+    command.run(main, __doc__)
