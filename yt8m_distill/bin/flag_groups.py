@@ -10,7 +10,6 @@ import typing
 
 from absl import flags
 
-from yt8m_distill import hyperparameters
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters import registry
 from yt8m_distill.hyperparameters.training import TrainingParams
@@ -23,8 +22,8 @@ _DEFAULT_NAMES = {"frame": "rgb,audio", "segment": "rgb,audio", "video": "mean_r
 
 def define_data_flags():
     """--feature_names, --feature_sizes, --num_classes, --max_frames, --frame_features, --segment_labels."""
-    flags.DEFINE_string("feature_names", None, "Features to read, separated by commas (default: rgb,audio or mean_rgb,mean_audio).")
-    flags.DEFINE_string("feature_sizes", None, "Values of each feature, separated by commas (default: 1024,128).")
+    flags.DEFINE_string("feature_names", None, "Features, comma-separated (default: rgb,audio or mean_rgb,mean_audio).")
+    flags.DEFINE_string("feature_sizes", None, "Values of each feature, comma-separated (default: 1024,128).")
     flags.DEFINE_integer("num_classes", 3862, "Number of classes: 3862 in YouTube-8M, 527 in AudioSet.", lower_bound=1)
     flags.DEFINE_integer("max_frames", 300, "Longer videos are cut to this many frames (one a second).", lower_bound=1)
     flags.DEFINE_boolean("frame_features", None, "Records are frame level (default: what the model needs).")
@@ -93,5 +92,5 @@ def _given(names):
 def _define(name, kind, text):
     if isinstance(kind, types.UnionType):
         kind = next(option for option in typing.get_args(kind) if option is not type(None))
-    define = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_boolean, str: flags.DEFINE_string}
-    define[kind](name, None, text)
+    names = {int: "DEFINE_integer", float: "DEFINE_float", bool: "DEFINE_boolean", str: "DEFINE_string"}
+    getattr(flags, names[kind])(name, None, text)

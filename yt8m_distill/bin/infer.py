@@ -51,7 +51,8 @@ def main(arguments):
     begin = time.monotonic()
     videos = _write(restore_model(run), spec, shards)
     seconds = time.monotonic() - begin
-    print(f"{FLAGS.output_file}: {videos:,} videos in {seconds:.1f} s ({videos / seconds:,.0f} videos/s), {run.checkpoint}")
+    print(f"{run.checkpoint}: {videos:,} videos in {seconds:.1f} s ({videos / seconds:,.0f} videos/s)")
+    print(f"written to {FLAGS.output_file}")
 
 
 def _write(model, spec, shards):
