@@ -73,22 +73,29 @@ def _frame_batches(dataset, spec, options, labelled):
     together = max(n for n in range(1, _PARSED_TOGETHER + 1) if options.batch_size % n == 0)
 
     def parse(chunk):
-        return {**records.parse_frames(chunk, spec, labelled), "rows": tf.size(chunk)}
+        count = tf.size(chunk)
+        # All chunks have one shape, so that they are joined by plain copies: the last one is filled up.
+        chunk = tf.concat([chunk, tf.repeat(chunk[:1], together - count)], axis=0)
+        parsed = records.parse_frames(chunk, spec, labelled, rows=spec.max_frames)
+        if labelled:
+            parsed["labels"] = tf.RaggedTensor.from_tensor(parsed["labels"], padding=-1)
+        return {**parsed, "count": count}
 
     dataset = dataset.batch(together, drop_remainder=options.drop_remainder).map(parse, _PARALLEL_PARSES)
-    # Not unbatch(): it crashes the process where a chunk has no label, and copies every video once more.
-    dataset = _padded(dataset, options.batch_size // together, options)
-    return dataset.map(_joined)
+    dataset = dataset.batch(options.batch_size // together, drop_remainder=options.drop_remainder)
+    return dataset.map(lambda chunks: _joined(chunks, spec))
 
 
-def _joined(chunks):
-    """Values (chunks, videos, ...) as (batch, ...); only the last chunk of a pass can be padded at its end."""
-    rows = tf.reduce_sum(chunks.pop("rows"))
-    joined = {}
-    for key, value in chunks.items():
-        shape = tf.shape(value)
-        joined[key] = tf.reshape(value, tf.concat([[shape[0] * shape[1]], shape[2:]], 0))[:rows]
-        joined[key].set_shape([None, *value.shape[2:]])
+def _joined(chunks, spec):
+    """Values (chunks, videos, ...) as (batch, ...), cut to the longest video; frames are copied only if it is cut."""
+    count = tf.reduce_sum(chunks.pop("count"))
+    labels = chunks.pop("labels", None)
+    joined = {key: tf.reshape(value, [-1, *value.shape[2:]])[:count] for key, value in chunks.items()}
+    longest = tf.reduce_max(joined["num_frames"])
+    for name in spec.names:
+        joined[name] = joined[name][:, :longest]
+    if labels is not None:
+        joined["labels"] = labels.merge_dims(0, 1)[:count].to_tensor(-1)
     return joined
 
 

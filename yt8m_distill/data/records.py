@@ -34,9 +34,12 @@ def _labels(context, spec):
     return {key: _checked(context[key], spec) for key in _LABELS if key in context}
 
 
-def _frames(strings, counts, size, limit):
-    """Byte strings (batch, T), "" at and after `counts`, as uint8 (batch, min(T, limit), size)."""
+def _frames(strings, counts, size, limit, rows):
+    """Byte strings (batch, T), "" at and after `counts`, as uint8 (batch, rows or min(T, limit), size)."""
     strings = strings[:, :limit]
+    if rows is not None:
+        # Sixteen bytes a missing frame are moved here, not a frame.
+        strings = tf.ensure_shape(tf.pad(strings, [[0, 0], [0, rows - tf.shape(strings)[1]]]), [None, rows])
     lengths = tf.strings.length(strings)
     right = tf.reduce_all((lengths == size) | (lengths == 0)) & (tf.reduce_sum(lengths) == size * tf.reduce_sum(counts))
     check = tf.debugging.Assert(right, ["frame size"])
@@ -44,9 +47,9 @@ def _frames(strings, counts, size, limit):
         return tf.io.decode_raw(strings, tf.uint8, fixed_length=size)
 
 
-def _aligned(frames, count, num_frames):
+def _aligned(frames, count, num_frames, rows):
     """`frames` with as many rows as the first feature; rows this feature lacks hold `MISSING_BYTE`, others are cut."""
-    rows = tf.reduce_max(num_frames)
+    rows = tf.reduce_max(num_frames) if rows is None else rows
     frames = tf.pad(frames, [[0, 0], [0, tf.maximum(rows - tf.shape(frames)[1], 0)], [0, 0]])[:, :rows]
     inside = tf.sequence_mask(num_frames, rows)[:, :, tf.newaxis]
     present = tf.sequence_mask(count, rows)[:, :, tf.newaxis]
@@ -54,30 +57,33 @@ def _aligned(frames, count, num_frames):
     return tf.where(present & inside, frames, filler)
 
 
-def _decode_features(strings, counts, spec, limit):
+def _decode_features(strings, counts, spec, limit, rows=None):
     """All features of a batch of frame-level records: ({name: uint8 (batch, T, size)}, num_frames int32 (batch,))."""
     counts = {name: tf.minimum(tf.cast(counts[name], tf.int32), limit) for name in spec.names}
     num_frames = counts[spec.names[0]]
-    features = {name: _frames(strings[name], counts[name], size, limit) for name, size in spec.size_by_name.items()}
+    features = {
+        name: _frames(strings[name], counts[name], size, limit, rows) for name, size in spec.size_by_name.items()
+    }
     for name in spec.names[1:]:
         regular = tf.reduce_all(counts[name] == num_frames)
         features[name] = tf.cond(
-            regular, lambda n=name: features[n], lambda n=name: _aligned(features[n], counts[n], num_frames)
+            regular, lambda n=name: features[n], lambda n=name: _aligned(features[n], counts[n], num_frames, rows)
         )
-        features[name].set_shape([None, None, spec.size_by_name[name]])
+        features[name].set_shape([None, rows, spec.size_by_name[name]])
     return features, num_frames
 
 
-def parse_frames(serialized, spec, labelled=True):
+def parse_frames(serialized, spec, labelled=True, rows=None):
     """Parses frame-level records, many at a time.
 
     Args:
       serialized: string (batch,), serialized SequenceExamples.
       spec: the FeatureSpec; frames past `spec.max_frames` are dropped.
       labelled: False leaves the labels unread.
+      rows: rows of every video; at least `spec.max_frames`, or None for those of the longest.
 
     Returns:
-      The batch contract: {name: uint8 (batch, T, size)} with T the longest video of the batch, `num_frames` int32
+      The batch contract: {name: uint8 (batch, T, size)} with T as `rows` says, `num_frames` int32
       (batch,), `labels` int32 (batch, L) padded with -1, `id` string (batch,). Rows at and after num_frames hold
       zero bytes; a feature with fewer frames than the first is filled with the code nearest to zero,
       one with more is cut.
@@ -88,7 +94,7 @@ def parse_frames(serialized, spec, labelled=True):
     sequence_features = {name: tf.io.FixedLenSequenceFeature([], tf.string) for name in spec.names}
     context_features = _context_features(_LABELS if labelled else ())
     context, strings, counts = tf.io.parse_sequence_example(serialized, context_features, sequence_features)
-    features, num_frames = _decode_features(strings, counts, spec, spec.max_frames)
+    features, num_frames = _decode_features(strings, counts, spec, spec.max_frames, rows)
     return {**features, "num_frames": num_frames, **_labels(context, spec), "id": _id(context)}
 
 
