@@ -36,15 +36,16 @@ def test_groups_that_do_not_divide_are_named_with_what_to_do():
 
 
 def test_published_nextvlad_has_its_number_of_weights():
-    # 2 streams: expansion, attention, assignment, centres; then hidden, gate and classes. Batch norms: 4 a channel.
+    # 2 streams: expansion, attention, assignment, centres; then hidden, gate and classes. Batch norms: 4 a channel
+    # and the number of updates.
     def stream(size, clusters, groups):
         wide, width = 2 * size, 2 * size // groups
         affine = size * wide + wide + wide * groups + groups
-        return affine + wide * groups * clusters + width * clusters + 4 * (groups * clusters + width * clusters)
+        return affine + wide * groups * clusters + width * clusters + 4 * (groups * clusters + width * clusters) + 2
 
     descriptor = 256 * 128 + 64 * 64
     expected = stream(1024, 128, 8) + stream(128, 64, 4)
-    expected += descriptor * 2048 + 4 * 2048 + 2 * 2048 * 256 + 4 * 256 + 2048 * 3862 + 3862
+    expected += descriptor * 2048 + 4 * 2048 + 1 + 2 * 2048 * 256 + 4 * 256 + 1 + 2048 * 3862 + 3862
     assert build("NeXtVLAD", FeatureSpec()).count_params() == expected
 
 

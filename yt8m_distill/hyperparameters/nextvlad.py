@@ -29,7 +29,7 @@ class NeXtVLADParams:
     expansion: int = field(2, "factor by which a frame is widened before it is split into groups")
     drop_rate: float = field(0.5, "dropout on the aggregated descriptor")
     gating_reduction: int = field(8, "bottleneck of the squeeze-and-excitation gate: hidden size / gating_reduction")
-    batch_norm_momentum: float = field(0.999, "decay of the batch norm's moving statistics; lower for short runs")
+    batch_norm_momentum: float = field(0.999, "decay of the batch norm's moving statistics, reached after a warm-up")
 
     def __post_init__(self):
         require_positive(self, "nextvlad_cluster_size", "nextvlad_hidden_size", "groups", "expansion")
@@ -58,9 +58,7 @@ def NeXtVLAD():
 def NeXtVLAD_tiny():
     """Small enough for a demonstration on two cores."""
     return ModelConfig(
-        aggregator=NeXtVLADParams(
-            nextvlad_cluster_size=16, nextvlad_hidden_size=128, groups=4, batch_norm_momentum=0.9
-        ),
+        aggregator=NeXtVLADParams(nextvlad_cluster_size=16, nextvlad_hidden_size=128, groups=4),
         head=HeadParams(l2_penalty=1e-5),
         front_end=FrontEndParams(),
     )

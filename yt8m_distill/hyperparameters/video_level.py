@@ -31,7 +31,7 @@ class HiddenLayerParams:
     hidden_dropout: float = field(0.6, "dropout after the hidden layer")
     hidden_batch_norm: bool = field(False, "batch norm after the hidden layer's ReLU")
     input_dropout: float = field(0.0, "dropout on the features")
-    batch_norm_momentum: float = field(0.999, "decay of the batch norm's moving statistics; lower for short runs")
+    batch_norm_momentum: float = field(0.999, "decay of the batch norm's moving statistics, reached after a warm-up")
 
     def __post_init__(self):
         require_positive(self, "num_hidden_units")

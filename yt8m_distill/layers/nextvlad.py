@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from yt8m_distill.layers.frame_batch_normalization import FrameBatchNormalization
+from yt8m_distill.layers.batch_normalization import BatchNormalization
 from yt8m_distill.layers.frame_mask import frame_mask
 from yt8m_distill.layers.l2_normalization import L2Normalization
 
@@ -66,11 +66,11 @@ class NeXtVLAD(keras.layers.Layer):
         self.attention.build((*input_shape[:-1], widened))
         assignments = self.groups * self.clusters
         self.cluster_weights = self.add_weight((widened, assignments), "he_normal", name="cluster_weights")
-        self.cluster_bn = FrameBatchNormalization(self.momentum, dtype=policy, name="cluster_bn")
+        self.cluster_bn = BatchNormalization(self.momentum, dtype=policy, name="cluster_bn")
         self.cluster_bn.build((*input_shape[:-1], assignments))
         self.centres = self.add_weight((self.width, self.clusters), "he_normal", name="centres")
         self.normalize = L2Normalization(axis=1, dtype=policy, name="normalize")
-        self.vlad_bn = keras.layers.BatchNormalization(momentum=self.momentum, dtype=policy, name="vlad_bn")
+        self.vlad_bn = BatchNormalization(self.momentum, dtype=policy, name="vlad_bn")
         self.vlad_bn.build((input_shape[0], self.width * self.clusters))
 
     def call(self, inputs, num_frames, training=None):

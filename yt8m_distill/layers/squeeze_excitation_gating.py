@@ -2,6 +2,8 @@
 
 import keras
 
+from yt8m_distill.layers.batch_normalization import BatchNormalization
+
 
 @keras.saving.register_keras_serializable(package="yt8m_distill")
 class SqueezeExcitationGating(keras.layers.Layer):
@@ -35,9 +37,7 @@ class SqueezeExcitationGating(keras.layers.Layer):
         options = {"use_bias": False, "kernel_initializer": "he_normal", "dtype": self.dtype_policy}
         self.squeeze = keras.layers.Dense(squeezed, name="squeeze", **options)
         self.squeeze.build(input_shape)
-        self.squeeze_bn = keras.layers.BatchNormalization(
-            momentum=self.momentum, dtype=self.dtype_policy, name="squeeze_bn"
-        )
+        self.squeeze_bn = BatchNormalization(self.momentum, dtype=self.dtype_policy, name="squeeze_bn")
         self.squeeze_bn.build((input_shape[0], squeezed))
         self.excite = keras.layers.Dense(size, activation="sigmoid", name="excite", **options)
         self.excite.build((input_shape[0], squeezed))

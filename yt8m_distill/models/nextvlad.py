@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from yt8m_distill.errors import InputError
+from yt8m_distill.layers.batch_normalization import BatchNormalization
 from yt8m_distill.layers.nextvlad import NeXtVLAD
 from yt8m_distill.layers.resumable_dropout import ResumableDropout
 from yt8m_distill.layers.squeeze_excitation_gating import SqueezeExcitationGating
@@ -63,7 +64,7 @@ class NeXtVLADAggregator(keras.layers.Layer):
         self.hidden = keras.layers.Dense(
             hidden_size, use_bias=False, kernel_initializer="he_normal", dtype=policy, name="hidden"
         )
-        self.hidden_bn = keras.layers.BatchNormalization(momentum=momentum, dtype=policy, name="hidden_bn")
+        self.hidden_bn = BatchNormalization(momentum, dtype=policy, name="hidden_bn")
         self.gating = SqueezeExcitationGating(gating_reduction, momentum, dtype=policy, name="gating")
 
     @property

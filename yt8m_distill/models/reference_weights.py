@@ -7,6 +7,7 @@ there or not.
 import numpy as np
 
 from yt8m_distill.errors import InputError
+from yt8m_distill.layers.batch_normalization import BatchNormalization
 from yt8m_distill.layers.logistic import Logistic
 from yt8m_distill.layers.mixture_of_experts import MixtureOfExperts
 from yt8m_distill.models.nextvlad import NeXtVLADAggregator
@@ -29,6 +30,9 @@ def load_reference_weights(model, values):
       InputError: a weight is missing, left over or of another shape; the family has no reference.
     """
     assign_weights(reference_variables(model), values)
+    for layer in model._flatten_layers():
+        if isinstance(layer, BatchNormalization):
+            layer.settle()
 
 
 def reference_variables(model):

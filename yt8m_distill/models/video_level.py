@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from yt8m_distill.layers.batch_normalization import BatchNormalization
 from yt8m_distill.layers.resumable_dropout import ResumableDropout
 
 
@@ -62,11 +63,7 @@ class HiddenLayer(keras.layers.Layer):
         policy = self.dtype_policy
         self.drop_inputs = ResumableDropout(input_dropout, dtype=policy)
         self.hidden = keras.layers.Dense(num_hidden_units, dtype=policy, name="hidden")
-        self.hidden_bn = (
-            keras.layers.BatchNormalization(momentum=momentum, dtype=policy, name="hidden_bn")
-            if hidden_batch_norm
-            else None
-        )
+        self.hidden_bn = BatchNormalization(momentum, dtype=policy, name="hidden_bn") if hidden_batch_norm else None
         self.drop_hidden = ResumableDropout(hidden_dropout, dtype=policy)
 
     def build(self, features_shape):
