@@ -9,11 +9,14 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """Batch norm whose moments are those of the valid rows and whose moving statistics need no time to warm up.
 
     `y = gamma * (x - mean) / sqrt(variance + epsilon) + beta` over the last axis; in training mean and variance are
-    taken over rows with mask 1. The arithmetic is float32 under every policy. Update n (from 0) of the moving statistics has
-    the momentum `min(momentum, (1 + n) / (10 + n))`, as tf.train.ExponentialMovingAverage has with `num_updates`: with
-    the references' constant 0.999 a model of a few hundred steps could not be evaluated. Two products with the mask replace the full-size masks of
-    `keras.layers.BatchNormalization(mask=...)`: 64 ms against 113 ms, forward and backward, for (32, 300, 1024) on two
-    cores. The references take moments over padding too.
+    taken over rows with mask 1. The arithmetic is float32 under every policy.
+
+    Update n (from 0) of the moving statistics has the momentum `min(momentum, (1 + n) / (10 + n))`, as
+    tf.train.ExponentialMovingAverage has with `num_updates`: with the references' constant 0.999 a model of a few
+    hundred steps could not be evaluated. The references take moments over padding too.
+
+    Two products with the mask replace the full-size masks of `keras.layers.BatchNormalization(mask=...)`: 64 ms against
+    113 ms, forward and backward, for (32, 300, 1024) on two cores.
 
     Args:
       momentum: decay of the moving statistics (slim's 0.999).
