@@ -63,5 +63,9 @@ def main(arguments):
         target.fetch()
 
 
-if __name__ == "__main__":
+def run():
     command.run(main, __doc__)
+
+
+if __name__ == "__main__":
+    run()

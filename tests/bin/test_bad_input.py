@@ -62,7 +62,7 @@ def _assert_one_line(outcome, *words):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Folder of shards: good frame-level ones, video-level ones, one that is truncated, one with label 12 of 12."""
+    """Folder of shards: good frame-level ones, video-level ones, one that is truncated, one with label 12 of 12, rated ones."""
     folder = tmp_path_factory.mktemp("data")
     videos = make_videos(24)
     records = [frame_record(video) for video in videos]
@@ -70,6 +70,7 @@ def data(tmp_path_factory):
     write_shards(folder, "video", [video_record(video) for video in videos], shards=1)
     late = type(videos[0])("late", videos[0].frames, (3, 12))
     write_shards(folder, "label", [*records, frame_record(late)], shards=1)
+    write_shards(folder, "rated", [frame_record(video) for video in make_videos(24, rated=True)], shards=1)
     write_shards(folder, "truncated", records, shards=1)
     path = folder / "truncated0.tfrecord"
     path.write_bytes(path.read_bytes()[:-100])
@@ -119,6 +120,8 @@ def test_train(data, run_dir, tmp_path):
             "truncated": line("truncated", truncated, "--num_epochs=2"),
             "label": line("label", label, "--num_epochs=2"),
             "batch": line("batch", good, "--batch_size=64"),
+            "folder": line("folder", good, f"--train_dir={good}/run"),
+            "loss": line("loss", good.with_name("rated0.tfrecord"), "--segment_labels", "--label_loss=HingeLoss"),
         },
     )
     _assert_one_line(outcomes["none"], "--train_data_pattern is empty")
@@ -136,8 +139,10 @@ def test_train(data, run_dir, tmp_path):
     _assert_one_line(outcomes["truncated"], f"{truncated}: record 23", "damaged")
     _assert_one_line(outcomes["label"], f"{label}: record 24", "label 12 is not in 0..11", "--num_classes")
     _assert_one_line(outcomes["batch"], f"{good}", "--batch_size=64")
-    # Those three failed while they trained: a run directory without a checkpoint, which the right command takes over.
-    assert sorted(os.listdir(tmp_path)) == ["batch", "label", "truncated"]
+    _assert_one_line(outcomes["folder"], f"{good}/run: Not a directory")
+    _assert_one_line(outcomes["loss"], "--label_loss=HingeLoss", "CrossEntropyLoss")
+    # Those four failed after they began: a run directory without a checkpoint, which the right command takes over.
+    assert sorted(os.listdir(tmp_path)) == ["batch", "label", "loss", "truncated"]
     assert not list(tmp_path.rglob("ckpt-*")) and not list(tmp_path.rglob("*.partial"))
 
 
@@ -153,8 +158,10 @@ def test_eval(data, run_dir, other_run, tmp_path):
             "other": line(other_run, "good0.tfrecord"),
             "truncated": line(run_dir, "truncated0.tfrecord"),
             "layout": line(run_dir, "video0.tfrecord"),
+            "folder": line(run_dir, "good0.tfrecord", f"--per_class_csv={tmp_path}/no/classes.csv"),
         },
     )
+    _assert_one_line(outcomes["folder"], f"{tmp_path}/no/classes.csv cannot be written")
     _assert_one_line(outcomes["none"], "--checkpoint is empty")
     _assert_one_line(outcomes["no run"], f"{tmp_path} is no run directory")
     _assert_one_line(outcomes["other"], "ckpt-1 does not fit the NeXtVLAD_tiny", f"{other_run}/config.json")
@@ -172,22 +179,31 @@ def test_inference(data, run_dir, other_run, tmp_path):
             *flags,
         ]
 
+    classes = tmp_path / "classes.csv"
+    classes.write_text("Index\n3\n")
+    segments = ["--segment_labels", f"--segment_label_ids_file={classes}"]
     outcomes = _outcomes(
         "infer",
         {
             "top_k": line(run_dir, "good0.tfrecord", "--top_k=13"),
             "folder": line(run_dir, "good0.tfrecord", "--top_k=2", f"--output_file={tmp_path}/no/out.csv"),
+            "segments": line(run_dir, "truncated0.tfrecord", *segments, f"--output_file={tmp_path}/no/out.csv"),
             "truncated": line(run_dir, "truncated0.tfrecord", "--top_k=2"),
+            "mixed": line(run_dir, "[lt]*0.tfrecord", "--top_k=2"),
             "whitelist": line(run_dir, "good0.tfrecord", "--top_k=2", "--segment_labels"),
             "other": line(other_run, "good0.tfrecord", "--top_k=2"),
         },
     )
     _assert_one_line(outcomes["top_k"], "--top_k=13", "1 to 12")
     _assert_one_line(outcomes["folder"], f"{tmp_path}/no/out.csv cannot be written")
+    # What is written is looked at before what is read.
+    _assert_one_line(outcomes["segments"], f"{tmp_path}/no/out.csv cannot be written")
     _assert_one_line(outcomes["truncated"], "truncated0.tfrecord: record 23", "damaged")
+    # Labels are not read here: one that is past the classes, in an earlier shard, is not what is wrong.
+    _assert_one_line(outcomes["mixed"], "truncated0.tfrecord: record 23", "damaged")
     _assert_one_line(outcomes["whitelist"], "--segment_label_ids_file")
     _assert_one_line(outcomes["other"], "ckpt-1 does not fit the NeXtVLAD_tiny")
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(tmp_path) == ["classes.csv"]
 
 
 def test_export(run_dir, other_run, tmp_path):
@@ -201,10 +217,12 @@ def test_export(run_dir, other_run, tmp_path):
             "other": line(other_run),
             "no checkpoint": line(run_dir / "checkpoints" / "ckpt-9"),
             "nowhere": [f"--checkpoint={run_dir}"],
+            "folder": line(run_dir, f"--output_dir={run_dir}/config.json/model"),
         },
     )
     _assert_one_line(outcomes["budget"], "over budget", "--size_budget_mb")
     _assert_one_line(outcomes["other"], "ckpt-1 does not fit the NeXtVLAD_tiny")
     _assert_one_line(outcomes["no checkpoint"], "ckpt-9: there is no such checkpoint")
     _assert_one_line(outcomes["nowhere"], "--output_dir is empty")
+    _assert_one_line(outcomes["folder"], f"{run_dir}/config.json/model", "Not a directory")
     assert os.listdir(tmp_path) == []

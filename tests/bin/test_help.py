@@ -10,6 +10,13 @@ from made_runs import REPOSITORY, run_python
 LAUNCHERS = ("train.py", "eval.py", "inference.py")
 
 
+def test_every_console_command_exists():
+    entries = re.findall(r'"(yt8m-\w+) = ([\w.]+):(\w+)"', (REPOSITORY / "setup.py").read_text())
+    assert len(entries) >= 9
+    for _, module, function in entries:
+        assert function == "run" and _has_run(REPOSITORY / f"{module.replace('.', '/')}.py"), module
+
+
 def _has_run(path):
     body = ast.parse(path.read_text()).body
     return any(isinstance(node, ast.FunctionDef) and node.name == "run" for node in body)

@@ -126,7 +126,7 @@ def test_good_records_have_no_problems():
         (frame_record(), SEGMENT, ["frame level", "expected segment level", "without --segment_labels"]),
         (frame_record(), VIDEO, ["frame level", "expected video level", "--frame_features"]),
         (video_record(), FRAME, ["video level", "expected frame level", "--noframe_features"]),
-        (segment_record(), VIDEO, ["segment level", "--frame_features --segment_labels"]),
+        (segment_record(), VIDEO, ["segment level", "--frame_features", "with --segment_labels"]),
         (video_record(rgb=(1.0,) * 3), VIDEO, ["mean_rgb has 3 floats, expected 4"]),
         (video_record(rgb=(1.0, np.nan, np.inf, 0.0)), VIDEO, ["mean_rgb has 2 values that are NaN or infinite"]),
         (segment_record(scores=(1.0,)), SEGMENT, ["2 segment_start_times, 2 segment_labels and 1 segment_scores"]),

@@ -1,3 +1,5 @@
+import importlib.util
+
 import pytest
 from made_records import write_shard
 
@@ -65,3 +67,9 @@ def test_a_truncated_shard_is_counted_up_to_its_last_whole_record(tmp_path, lost
 def test_a_file_that_is_no_tfrecord_does_not_stop_the_count(tmp_path):
     (tmp_path / "text").write_text("VideoId,LabelConfidencePairs\n" * 100)
     assert count_records([str(tmp_path / "text")]) == 0
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorflow_io") is None, reason="tensorflow-io is not installed")
+def test_tensorflow_io_opens_the_file_systems_it_is_there_for():
+    with pytest.raises(InputError, match="no file matches"):  # not: scheme 'hdfs' not implemented
+        find_shards("hdfs://nowhere/x*")

@@ -143,6 +143,7 @@ def test_results_are_written_with_their_keys(case, tmp_path):
     assert set(written) == {"gap", "map", "hit_at_1", "perr", "loss", "examples", "checkpoint"}
     assert written == results
     assert f"GAP@20      {results['gap']:.4f}" in table(results)
+    assert f"GAP@5       {results['gap']:.4f}" in table(results, top_k=5)
 
 
 def test_the_precision_of_a_class_without_positives_is_left_empty(tmp_path):

@@ -20,7 +20,8 @@ def run(main, doc):
       doc: the command's own words, printed above the flags by `--help`.
 
     `--help` prints the project's flags alone, in the order in which they were defined, and imports nothing else.
-    An `InputError` (or a flag that does not parse) becomes one line on stderr and exit status 1; Ctrl-C exits with 130.
+    An `InputError`, a flag that does not parse, or a file that cannot be read or written becomes one line on stderr
+    and exit status 1; Ctrl-C exits with 130.
     """
     # TensorFlow registers its CUDA plugins with lines marked E on every start; its exceptions still reach us.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -44,13 +45,13 @@ def _guarded(main, arguments):
         status = main(arguments) or 0
     except InputError as error:
         _fail(str(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _fail(f"{error.filename}: {error.strerror}.")
     except KeyboardInterrupt:
         _fail("interrupted", status=130)
-    sys.stdout.flush()
-    if "tensorflow_io" in sys.modules:
-        # Its S3 client aborts the process while it is torn down (status 134), whatever the command did.
-        os._exit(status)
-    return status
+    _leave(status)
 
 
 def no_arguments(arguments):
@@ -77,6 +78,14 @@ def import_tensorflow():
 
 def _fail(message, status=1):
     print(f"{os.path.basename(sys.argv[0])}: {message}", file=sys.stderr, flush=True)
+    _leave(status)
+
+
+def _leave(status):
+    sys.stdout.flush()
+    if "tensorflow_io" in sys.modules:
+        # Its S3 client aborts the process while it is torn down (status 134), whatever the command did.
+        os._exit(status)
     sys.exit(status)
 
 

@@ -3,7 +3,7 @@
   python eval.py --checkpoint=runs/NeXtVLAD --eval_data_pattern='data/validate*.tfrecord'
 
 Prints a table and writes RUN/eval/STEP.json; --per_class_csv adds a row for every class. --watch goes on with
-every new checkpoint of a run that is being trained.
+the newest checkpoint of a run that is being trained, whenever there is a new one.
 """
 
 import dataclasses
@@ -23,7 +23,8 @@ flags.DEFINE_integer("num_readers", 8, "Shards read side by side.", lower_bound=
 flags.DEFINE_integer("top_k", 20, "Scores kept of each video for GAP and mAP.", lower_bound=1)
 flags.DEFINE_boolean("segment_labels", None, "Evaluate on rated 5-second segments (default: as the run was trained).")
 flags.DEFINE_string("per_class_csv", None, "Also write class, positives and average precision to this file.")
-flags.DEFINE_boolean("watch", False, "Wait for new checkpoints and evaluate each.")
+flags.DEFINE_boolean("watch", False, "Go on: wait for new checkpoints and evaluate the newest.")
+flags.DEFINE_boolean("run_once", True, "The starter code's flag: --norun_once is --watch.")
 flags.DEFINE_float("watch_seconds", 10.0, "Seconds between two looks for a new checkpoint.", lower_bound=0.1)
 flags.DEFINE_float("watch_timeout", None, "With --watch: stop when no new checkpoint has come for this many seconds.")
 
@@ -34,10 +35,13 @@ def main(arguments):
     command.import_tensorflow()
 
     from yt8m_distill.data.shards import find_shards
+    from yt8m_distill.inference.kaggle_csv import require_writable
     from yt8m_distill.run_config import find_run
 
+    if FLAGS.per_class_csv:
+        require_writable(FLAGS.per_class_csv)
     shards = find_shards(FLAGS.eval_data_pattern, "--eval_data_pattern")
-    if not FLAGS.watch:
+    if FLAGS.run_once and not FLAGS.watch:
         _evaluate(find_run(FLAGS.checkpoint), shards)
         return
     for run in _new_checkpoints():
@@ -60,7 +64,7 @@ def _evaluate(run, shards):
     )
     results["checkpoint"] = run.checkpoint
     path = write_results(results, run.directory, run.step)
-    print(f"{run.config.model.name}, step {run.step}\n{table(results)}\n  written to  {path}", flush=True)
+    print(f"{run.config.model.name}, step {run.step}\n{table(results, FLAGS.top_k)}\n  written to  {path}", flush=True)
     if FLAGS.per_class_csv:
         write_per_class(per_class, FLAGS.per_class_csv)
 

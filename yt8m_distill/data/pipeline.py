@@ -125,8 +125,10 @@ def _dataset_options(options):
     return chosen
 
 
-def checked(batches, shards, spec):
+def checked(batches, shards, spec, labelled=True):
     """Iterates over `batches`; where TensorFlow cannot read a record, says which one and why.
+
+    `labelled` is what `read_batches` was told.
 
     Raises:
       InputError: names the file, the record number, what was expected and what was received. Also where nothing came
@@ -138,7 +140,7 @@ def checked(batches, shards, spec):
             empty = False
             yield batch
     except tf.errors.OpError as error:
-        record_checks.explain_failure(shards, spec)
+        record_checks.explain_failure(shards, spec, labelled)
         reason = " ".join((error.message or str(error)).split())
         raise InputError(f"reading {shards[0]} and {len(shards) - 1} more failed: {reason}") from error
     if empty:

@@ -11,10 +11,10 @@ import re
 from yt8m_distill.data.record_description import RecordDescription, describe_record
 from yt8m_distill.errors import InputError
 
-_LEVEL_FLAGS = {
-    "frame": "--frame_features without --segment_labels",
-    "video": "--noframe_features",
-    "segment": "--frame_features --segment_labels",
+_READ_BY = {
+    "frame": "a frame-level model (--frame_features) without --segment_labels",
+    "video": "a video-level model (--noframe_features)",
+    "segment": "a frame-level model (--frame_features) with --segment_labels",
 }
 _FRAMING_BYTES = 16  # of a TFRecord: length, its checksum, the checksum of the data
 _MAX_LISTED = 8
@@ -99,7 +99,7 @@ def _layout_problems(description, spec):
         return []
     return [
         f"it is {description.level} level ({_listed(description)}), expected {spec.level} level: "
-        f"{_LEVEL_FLAGS[description.level]} reads it as it is."
+        f"{_READ_BY[description.level]} reads it as it is."
     ]
 
 
@@ -181,13 +181,13 @@ def check_shard(path, spec, limit=None):
     )
 
 
-def explain_failure(paths, spec):
+def explain_failure(paths, spec, labelled=True):
     """Raises InputError for the first problem in these shards, returns None if there is none.
 
     For a reader to call when TensorFlow has failed on the shards, to turn its error into one clear line.
     """
     for path in paths:
-        for step in _walk(path, spec, mended=False):
+        for step in _walk(path, spec, labelled=labelled, mended=False):
             if step.problems:
                 raise RecordError(path, step.number, step.problems[0])
 
@@ -234,22 +234,25 @@ def read_records(path, limit=None):
         raise RecordError(path, None, "it holds no records.")
 
 
-def _walk(path, spec, limit=None, mended=True):
-    """Yields a _Step a record; the last one says why, where the file could not be read to its end."""
+def _walk(path, spec, limit=None, **checks):
+    """Yields a _Step a record; the last one says why, where the file could not be read to its end.
+
+    `checks` are options of `problems_of`.
+    """
     try:
         for number, serialized in read_records(path, limit):
-            yield _checked(number, serialized, spec, mended)
+            yield _checked(number, serialized, spec, checks)
     except RecordError as error:
         yield _Step(error.number, [error.problem])
 
 
-def _checked(number, serialized, spec, mended):
+def _checked(number, serialized, spec, checks):
     size = len(serialized) + _FRAMING_BYTES
     try:
         description = describe_record(serialized)
     except InputError as error:
         return _Step(number, [str(error)], size)
-    return _Step(number, problems_of(description, spec, mended=mended), size, description)
+    return _Step(number, problems_of(description, spec, **checks), size, description)
 
 
 def _file_problem(path):

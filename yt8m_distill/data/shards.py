@@ -1,5 +1,6 @@
 """Which files a pattern means."""
 
+import contextlib
 import os
 import struct
 
@@ -26,6 +27,10 @@ def find_shards(pattern, flag="--input_data_pattern"):
 
 
 def _matches(pattern, flag):
+    if "://" in pattern:
+        # Importing tensorflow-io, where it is installed and fits this TensorFlow, registers its file systems.
+        with contextlib.suppress(ImportError):
+            import tensorflow_io  # noqa: F401
     try:
         paths = tf.io.gfile.glob(pattern)
     except tf.errors.OpError as error:

@@ -63,6 +63,7 @@ def export(model, spec, directory, *, top_k=20, budget_mib=DEFAULT_BUDGET_MIB, o
     if budget_mib <= 0:
         raise InputError(f"--size_budget_mb={budget_mib}: expected a number above 0.")
     aside = f"{directory}.{os.getpid()}.partial"
+    os.makedirs(aside)
     try:
         module = ServedModel(model, spec, min(top_k, spec.num_classes))
         tf.saved_model.save(module, aside, signatures=module.endpoints)

@@ -82,10 +82,10 @@ def write_results(results, run_dir, step):
     return path
 
 
-def table(results):
-    """The results as lines to read."""
+def table(results, top_k=20):
+    """The results of `evaluate(top_k=top_k)`, with their "checkpoint", as lines to read."""
     rows = [
-        ("GAP@20", f"{results['gap']:.4f}"),
+        (f"GAP@{top_k}", f"{results['gap']:.4f}"),
         ("mAP", f"{results['map']:.4f}"),
         ("Hit@1", f"{results['hit_at_1']:.4f}"),
         ("PERR", f"{results['perr']:.4f}"),

@@ -6,7 +6,7 @@ from tqdm import tqdm
 from yt8m_distill.data.pipeline import ReadOptions, checked, read_batches
 from yt8m_distill.data.shards import count_records
 from yt8m_distill.errors import InputError
-from yt8m_distill.inference.kaggle_csv import check_top_k, write_submission
+from yt8m_distill.inference.kaggle_csv import check_top_k, require_writable, write_submission
 from yt8m_distill.inference.predict import make_predict_top_k
 from yt8m_distill.inference.segments import SegmentSubmission
 from yt8m_distill.spec import SEGMENT_SIZE
@@ -59,6 +59,7 @@ def write_segment_submission(
     Raises:
       InputError: as `write_video_submission`, and a whitelisted class that the model does not have.
     """
+    require_writable(path)
     submission = SegmentSubmission(whitelist, max_per_class)
     top_k = spec.num_classes if top_k is None else top_k
     check_top_k(top_k, spec.num_classes)
@@ -111,6 +112,6 @@ def _batches(shards, spec, batch_size, num_readers, progress):
     options = ReadOptions(batch_size=batch_size, num_readers=num_readers)
     batches = read_batches(shards, spec, options, labelled=False)
     with tqdm(total=count_records(shards), unit="video", desc="predict", disable=None if progress else True) as bar:
-        for batch in checked(batches, shards, spec):
+        for batch in checked(batches, shards, spec, labelled=False):
             yield batch
             bar.update(len(batch["id"]))

@@ -114,7 +114,7 @@ def build_model(config, spec, seed=None):
     if (config.level == "frame") != spec.has_frames:
         raise InputError(
             f"{config.name} reads {config.level}-level features and the data is {spec.level}-level: choose another "
-            f"--model or another --level."
+            "--model or other records."
         )
     if seed is not None:
         keras.utils.set_random_seed(seed)

@@ -21,7 +21,12 @@ def make_train_step(model, optimizer, spec, params, strategy):
     Returns:
       A function of a (distributed) batch that updates the weights and returns (loss, penalty, TopK): the mean loss
       over the whole batch, the weighted L2 penalty, and the batch's reduced predictions over all replicas.
+
+    Raises:
+      InputError: a loss that knows no unrated classes, at segment level.
     """
+    if spec.level == "segment" and params.label_loss != "CrossEntropyLoss":
+        raise InputError(f"--label_loss={params.label_loss}: rated segments are trained with CrossEntropyLoss alone.")
     replicas = strategy.num_replicas_in_sync
 
     def replica_step(batch):
@@ -47,8 +52,6 @@ def make_train_step(model, optimizer, spec, params, strategy):
 def _loss(params, labels, predictions, rated):
     if rated is None:
         return LOSSES[params.label_loss](labels, predictions)
-    if params.label_loss != "CrossEntropyLoss":
-        raise InputError(f"--label_loss={params.label_loss}: rated segments are trained with CrossEntropyLoss alone.")
     return cross_entropy(labels, predictions, label_weights=rated)
 
 
