@@ -57,3 +57,14 @@ def test_help_imports_neither_tensorflow_nor_keras(command):
     assert process.returncode == 0
     assert not _NEVER.search(process.stderr)
     assert "absl.flags" in process.stderr
+
+
+def test_a_reader_that_has_read_enough_is_no_error():
+    # The pipe's other end is closed before the command writes.
+    script = (
+        "import os, subprocess, sys; r, w = os.pipe(); os.close(r); "
+        "sys.exit(subprocess.run([sys.executable, 'train.py', '--help'], stdout=w).returncode)"
+    )
+    ended = run_python(["-c", script])
+    assert ended.returncode == 141
+    assert not ended.stderr

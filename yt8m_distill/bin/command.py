@@ -25,12 +25,17 @@ def run(main, doc):
     """
     # TensorFlow registers its CUDA plugins with lines marked E on every start; its exceptions still reach us.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    app.run(lambda argv: _guarded(main, argv[1:]), flags_parser=lambda argv: _parse(argv, doc))
+    try:
+        app.run(lambda argv: _guarded(main, argv[1:]), flags_parser=lambda argv: _parse(argv, doc))
+    except BrokenPipeError:
+        # `... | head` has read enough. What is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
 
 
 def _parse(argv, doc):
     if _HELP.intersection(argv[1:]):
-        print(help_text(doc))
+        print(help_text(doc), flush=True)
         sys.exit(0)
     try:
         return flags.FLAGS(argv)
@@ -45,7 +50,7 @@ def _guarded(main, arguments):
         status = main(arguments) or 0
     except InputError as error:
         _fail(str(error))
-    except OSError as error:
+    except OSError as error:  # a broken pipe among them, which has no file's name
         if error.filename is None:
             raise
         _fail(f"{error.filename}: {error.strerror}.")
