@@ -142,7 +142,7 @@ def test_padded_float_frames_change_nothing(name):
 
 
 @every_frame_level_model
-@pytest.mark.parametrize(("num_frames", "rows"), [((0, 0), 3), ((1, 1), 1), ((300, 1), 300)])
+@pytest.mark.parametrize(("num_frames", "rows"), [((0, 0), 3), ((0, 0), 0), ((1, 1), 1), ((300, 1), 300)])
 @pytest.mark.parametrize("training", [False, True])
 def test_any_number_of_frames_gives_finite_numbers(name, num_frames, rows, training):
     outputs = predict(small(name), batch_of(name, num_frames, rows), training=training)

@@ -81,16 +81,18 @@ class NeXtVLAD(keras.layers.Layer):
         mask = frame_mask(num_frames, ops.shape(inputs)[1])
         z = self.expand(inputs)
         assignment = self._assign(z, mask, training)
-        groups = ops.reshape(z, (-1, ops.shape(assignment)[1], self.width))
+        groups = ops.reshape(z, (*ops.shape(assignment)[:2], self.width))
         vlad = self.normalize(self._residuals(groups, assignment))
         return ops.reshape(vlad, (-1, self.width * self.clusters))
 
     def _assign(self, z, mask, training):
         """Soft assignment of every group of every frame, weighted by attention: (batch, frames * groups, clusters)."""
         scores = self.cluster_bn(ops.matmul(z, self.cluster_weights), mask=mask, training=training)
-        scores = ops.reshape(ops.cast(scores, "float32"), (-1, ops.shape(z)[1] * self.groups, self.clusters))
+        # Never -1 for the batch: it cannot be told from the number of values where there is no frame at all.
+        batch, frames = ops.shape(z)[:2]
+        scores = ops.reshape(ops.cast(scores, "float32"), (batch, frames * self.groups, self.clusters))
         attention = ops.sigmoid(ops.cast(self.attention(z), "float32")) * mask[:, :, None]
-        return ops.softmax(scores, axis=-1) * ops.reshape(attention, (-1, ops.shape(z)[1] * self.groups, 1))
+        return ops.softmax(scores, axis=-1) * ops.reshape(attention, (batch, frames * self.groups, 1))
 
     def _residuals(self, groups, assignment):
         """Sum of the weighted residuals to each centre: (batch, width, clusters), float32."""
