@@ -1,5 +1,6 @@
 """Every flagfile says what it is for, and its twin in flags/smoke/ goes the whole road."""
 
+import dataclasses
 import json
 import re
 
@@ -8,6 +9,7 @@ from made_runs import DATA_FLAGS, FRAME, REPOSITORY, frame_record, make_videos, 
 
 from yt8m_distill.export.saved_model import export
 from yt8m_distill.hyperparameters import registry
+from yt8m_distill.hyperparameters.training import TrainingParams
 from yt8m_distill.inference.evaluate import evaluate
 from yt8m_distill.run_config import find_run, restore_model
 
@@ -68,6 +70,8 @@ def test_the_flagfile_of_a_model_builds_it(model):
     values = dict(re.findall(r"^--(\w+)=(.*)$", (FLAGS / "models" / f"{model}.flags").read_text(), re.MULTILINE))
     assert values.pop("model") == model
     known = registry.all_fields()
+    training = {field.name for field in dataclasses.fields(TrainingParams)}
+    assert not values.keys() - known.keys() - training
     overrides = {key: json.loads(value) for key, value in values.items() if key in known and known[key].type is not str}
     assert registry.model_config(model, **overrides).name == model
 

@@ -81,7 +81,9 @@ def _frame_batches(dataset, spec, options, labelled):
             parsed["labels"] = tf.RaggedTensor.from_tensor(parsed["labels"], padding=-1)
         return {**parsed, "count": count}
 
-    dataset = dataset.batch(together, drop_remainder=options.drop_remainder).map(parse, _PARALLEL_PARSES)
+    dataset = dataset.batch(together, drop_remainder=options.drop_remainder)
+    # In order whatever the options say: the chunk that is filled up must stay the last one.
+    dataset = dataset.map(parse, _PARALLEL_PARSES, deterministic=True)
     dataset = dataset.batch(options.batch_size // together, drop_remainder=options.drop_remainder)
     return dataset.map(lambda chunks: _joined(chunks, spec))
 
