@@ -62,7 +62,7 @@ def _assert_one_line(outcome, *words):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Folder of shards: good frame-level ones, video-level ones, rated ones, a truncated one, one with label 12 of 12."""
+    """Folder of shards: good frame-level ones, video-level, rated and truncated ones, one with label 12 of 12."""
     folder = tmp_path_factory.mktemp("data")
     videos = make_videos(24)
     records = [frame_record(video) for video in videos]

@@ -40,5 +40,5 @@ def _optimizers():
     """{lower-case name: class} of the optimizers that Keras has."""
     base = keras.optimizers.Optimizer
     classes = [value for value in vars(keras.optimizers).values() if isinstance(value, type)]
-    wrappers = (base, keras.optimizers.LossScaleOptimizer)
-    return {c.__name__.lower(): c for c in classes if issubclass(c, base) and c not in wrappers}
+    wrappers = ("Optimizer", "LossScaleOptimizer", "MultiOptimizer")
+    return {c.__name__.lower(): c for c in classes if issubclass(c, base) and c.__name__ not in wrappers}
