@@ -18,9 +18,12 @@ READY := $(VENV)/.ready
 BASE_PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
 
-SAMPLE := sample_data/train0000.tfrecord
-DATA := $(if $(TRAIN_DATA)$(EVAL_DATA),,$(SAMPLE))
-DATA_FLAGS := $(if $(TRAIN_DATA)$(EVAL_DATA),,--flagfile=flags/data/sample.flags)
+# Without data of the user's own: the made sample, at the level that the model reads.
+LEVEL := $(if $(filter Logistic MoE HiddenLayer%,$(MODEL)),video,frame)
+SAMPLE := sample_data/$(LEVEL)/train0000.tfrecord
+DATA := $(if $(TRAIN_DATA)$(EVAL_DATA)$(TEST_DATA),,$(SAMPLE))
+DATA_FLAGS := $(if $(TRAIN_DATA)$(EVAL_DATA),,--flagfile=flags/data/sample_$(LEVEL).flags)
+MODEL_FLAGS := $(if $(wildcard flags/models/$(MODEL).flags),--flagfile=flags/models/$(MODEL).flags,--model=$(MODEL))
 
 .PHONY: help setup demo sample train eval inference export test lint bench clean
 
@@ -42,18 +45,20 @@ demo: $(READY)  ## the whole road on a made data set: records, training, evaluat
 sample: $(SAMPLE)  ## write the made data set that train and eval use when no data is given
 
 $(SAMPLE): | $(READY)
-	$(PYTHON) -m tfrecords_tools.synthesize --flagfile=flags/data/synthesize_sample.flags --split=validate --seed=1 --num_videos=500
-	$(PYTHON) -m tfrecords_tools.synthesize --flagfile=flags/data/synthesize_sample.flags --split=train --seed=0 --num_videos=2000
+	$(PYTHON) -m tfrecords_tools.synthesize --flagfile=flags/data/synthesize_sample.flags --level=$(LEVEL) \
+		--output_dir=sample_data/$(LEVEL) --split=validate --num_videos=500
+	$(PYTHON) -m tfrecords_tools.synthesize --flagfile=flags/data/synthesize_sample.flags --level=$(LEVEL) \
+		--output_dir=sample_data/$(LEVEL) --split=train --num_videos=2000
 
 train: $(READY) $(DATA)  ## MODEL=NeXtVLAD TRAIN_DATA='data/train*.tfrecord' RUN=runs/NeXtVLAD FLAGS='--num_epochs=2'
-	$(PYTHON) train.py --flagfile=flags/models/$(MODEL).flags $(DATA_FLAGS) $(if $(TRAIN_DATA),--train_data_pattern='$(TRAIN_DATA)') \
+	$(PYTHON) train.py $(MODEL_FLAGS) $(DATA_FLAGS) $(if $(TRAIN_DATA),--train_data_pattern='$(TRAIN_DATA)') \
 		$(if $(EVAL_DATA),--eval_data_pattern='$(EVAL_DATA)') --train_dir=$(RUN) $(FLAGS)
 
 eval: $(READY) $(DATA)  ## RUN=runs/NeXtVLAD EVAL_DATA='data/validate*.tfrecord'
-	$(PYTHON) eval.py --checkpoint=$(RUN) --eval_data_pattern='$(or $(EVAL_DATA),sample_data/validate*.tfrecord)' $(FLAGS)
+	$(PYTHON) eval.py --checkpoint=$(RUN) --eval_data_pattern='$(or $(EVAL_DATA),sample_data/$(LEVEL)/validate*.tfrecord)' $(FLAGS)
 
 inference: $(READY) $(DATA)  ## RUN=runs/NeXtVLAD TEST_DATA='data/test*.tfrecord' OUTPUT=submission.csv
-	$(PYTHON) inference.py --checkpoint=$(RUN) --input_data_pattern='$(or $(TEST_DATA),sample_data/validate*.tfrecord)' --output_file=$(OUTPUT) $(FLAGS)
+	$(PYTHON) inference.py --checkpoint=$(RUN) --input_data_pattern='$(or $(TEST_DATA),sample_data/$(LEVEL)/validate*.tfrecord)' --output_file=$(OUTPUT) $(FLAGS)
 
 export: $(READY)  ## RUN=runs/NeXtVLAD EXPORT=exports/NeXtVLAD
 	$(PYTHON) -m yt8m_distill.bin.export --checkpoint=$(RUN) --output_dir=$(EXPORT) --overwrite $(FLAGS)

@@ -18,8 +18,7 @@ FLAGS = flags.FLAGS
 
 flag_groups.define_checkpoint_flag()
 flags.DEFINE_string("eval_data_pattern", None, "Labelled TFRecord files: globs, separated by commas.")
-flags.DEFINE_integer("batch_size", 128, "Videos evaluated together.", lower_bound=1)
-flags.DEFINE_integer("num_readers", 8, "Shards read side by side.", lower_bound=1)
+flag_groups.define_reading_flags()
 flags.DEFINE_integer("top_k", 20, "Scores kept of each video for GAP and mAP.", lower_bound=1)
 flags.DEFINE_boolean("segment_labels", None, "Evaluate on rated 5-second segments (default: as the run was trained).")
 flags.DEFINE_string("per_class_csv", None, "Also write class, positives and average precision to this file.")
@@ -59,9 +58,7 @@ def _evaluate(run, shards):
             raise InputError(f"--segment_labels needs a frame-level model and {run.directory} is video level.")
         spec = dataclasses.replace(spec, level="segment" if FLAGS.segment_labels else "frame")
     check_first_record(shards[0], spec)
-    results, per_class = evaluate(
-        restore_model(run), spec, shards, batch_size=FLAGS.batch_size, num_readers=FLAGS.num_readers, top_k=FLAGS.top_k
-    )
+    results, per_class = evaluate(restore_model(run), spec, shards, top_k=FLAGS.top_k, **flag_groups.reading_options())
     results["checkpoint"] = run.checkpoint
     path = write_results(results, run.directory, run.step)
     print(f"{run.config.model.name}, step {run.step}\n{table(results, FLAGS.top_k)}\n  written to  {path}", flush=True)

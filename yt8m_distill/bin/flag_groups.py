@@ -85,6 +85,17 @@ def define_checkpoint_flag():
     flags.DEFINE_alias("train_dir", "checkpoint")
 
 
+def define_reading_flags():
+    """--batch_size and --num_readers of the commands that read records once."""
+    flags.DEFINE_integer("batch_size", 128, "Videos (or segments) that go through the model together.", lower_bound=1)
+    flags.DEFINE_integer("num_readers", 8, "Shards read side by side.", lower_bound=1)
+
+
+def reading_options():
+    """The keyword arguments that the reading flags describe."""
+    return {"batch_size": FLAGS.batch_size, "num_readers": FLAGS.num_readers}
+
+
 def _given(names):
     return {name: FLAGS[name].value for name in names if FLAGS[name].value is not None}
 

@@ -22,8 +22,7 @@ flag_groups.define_checkpoint_flag()
 flags.DEFINE_string("input_data_pattern", None, "TFRecord files to read: globs, separated by commas.")
 flags.DEFINE_string("output_file", None, "The CSV to write.")
 flags.DEFINE_integer("top_k", 20, "Classes written of each video (of each segment: considered).", lower_bound=1)
-flags.DEFINE_integer("batch_size", 128, "Videos (or segments) predicted together.", lower_bound=1)
-flags.DEFINE_integer("num_readers", 8, "Shards read side by side.", lower_bound=1)
+flag_groups.define_reading_flags()
 flags.DEFINE_boolean("segment_labels", False, "Cut videos into 5-second segments and write Class,Segments.")
 flags.DEFINE_string("segment_label_ids_file", None, "CSV with a column Index: the classes of the segment submission.")
 flags.DEFINE_integer("segment_max_pred", 100_000, "Segments written of each class.", lower_bound=1)
@@ -59,7 +58,7 @@ def _write(model, spec, shards):
     from yt8m_distill.inference.segments import read_whitelist
     from yt8m_distill.inference.submit import write_segment_submission, write_video_submission
 
-    reading = {"batch_size": FLAGS.batch_size, "num_readers": FLAGS.num_readers}
+    reading = flag_groups.reading_options()
     if not FLAGS.segment_labels:
         return write_video_submission(model, spec, shards, FLAGS.output_file, top_k=FLAGS.top_k, **reading)
     if not spec.has_frames:

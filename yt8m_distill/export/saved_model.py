@@ -11,6 +11,7 @@ from yt8m_distill.data.batches import input_signature, model_inputs
 from yt8m_distill.errors import InputError
 from yt8m_distill.export.budget import measure, require_fit
 
+_TOLERANCE = 1e-5
 DEFAULT_BUDGET_MIB = 1024.0
 
 
@@ -53,10 +54,11 @@ def export(model, spec, directory, *, top_k=20, budget_mib=DEFAULT_BUDGET_MIB, o
       overwrite: replace an earlier export. A folder that holds something else is never replaced.
 
     Returns:
-      (SizeReport, largest difference between the export's answers and the model's own on random features).
+      (SizeReport, largest difference between the export's predictions and the model's own on random features).
 
     Raises:
-      InputError: over budget, or the folder holds something; it stays as it was and nothing else is left behind.
+      InputError: over budget, other predictions than the model's, or the folder holds something; it stays as it was
+        and nothing else is left behind.
     """
     directory = os.path.normpath(directory)
     _require_replaceable(directory, overwrite)
@@ -68,6 +70,10 @@ def export(model, spec, directory, *, top_k=20, budget_mib=DEFAULT_BUDGET_MIB, o
         module = ServedModel(model, spec, min(top_k, spec.num_classes))
         tf.saved_model.save(module, aside, signatures=module.endpoints)
         difference = _largest_difference(model, spec, aside)
+        if not difference <= _TOLERANCE:
+            raise InputError(
+                f"{directory}: the export's answers differ from the model's by {difference:.1e}, not kept."
+            )
         report = measure(aside, model.weights, budget_mib)
         require_fit(report)
         _replace(directory, aside)
@@ -97,9 +103,8 @@ def _replace(directory, aside):
 
 def _largest_difference(model, spec, directory):
     inputs = _random_inputs(spec)
-    served = tf.saved_model.load(directory).signatures["features"](**inputs)
-    own = model(inputs, training=False)
-    return max(float(np.abs(served[key].numpy() - np.asarray(own[key])).max()) for key in served)
+    served = tf.saved_model.load(directory).signatures["features"](**inputs)["predictions"]
+    return float(np.abs(served.numpy() - np.asarray(model(inputs, training=False)["predictions"])).max())
 
 
 def _random_inputs(spec, videos=4):

@@ -71,6 +71,7 @@ class TrainingLoop:
         self.resumed_from = self._checkpoints.restore()
         self.step, self._epoch, self._batches_used = self._checkpoints.place
         self.finished = False
+        self._compiled = False
         self._train_step = make_train_step(self.model, self.optimizer, config.features, params, self.strategy)
         own = [
             MetricsCSV(os.path.join(run_dir, "metrics.csv"), self.step),
@@ -106,6 +107,9 @@ class TrainingLoop:
         complete = False
         for batch in self._batches():
             self._run_step(batch)
+            if not self._compiled:
+                # The first step compiles, which says nothing about those that follow.
+                self._compiled, self._timed_from = True, (self.step, time.monotonic())
             if stop.requested or self._done():
                 break
         else:
