@@ -11,6 +11,7 @@ TOOLS = REPOSITORY / "tfrecords_tools"
 RANKS = {
     "errors": -1,  # everything raises InputError
     "spec": 0,
+    "written_aside": 0,
     "hyperparameters": 0,
     "data": 1,
     "video": 1,

@@ -17,6 +17,7 @@ from yt8m_distill.hyperparameters import registry
 from yt8m_distill.hyperparameters.registry import ModelConfig
 from yt8m_distill.hyperparameters.training import TrainingParams
 from yt8m_distill.spec import FeatureSpec
+from yt8m_distill.written_aside import written_aside
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,10 +68,9 @@ def save_config(config, run_dir):
     """Writes RUN/config.json aside and renames it."""
     path = config_path(run_dir)
     os.makedirs(run_dir, exist_ok=True)
-    with open(path + ".partial", "w", encoding="utf-8") as file:
+    with written_aside(path) as file:
         json.dump(config.to_dict(), file, indent=2)
         file.write("\n")
-    os.replace(path + ".partial", path)
 
 
 def load_config(run_dir):

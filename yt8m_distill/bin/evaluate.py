@@ -13,6 +13,7 @@ from absl import flags
 
 from yt8m_distill.bin import command, flag_groups
 from yt8m_distill.errors import InputError
+from yt8m_distill.written_aside import require_writable
 
 FLAGS = flags.FLAGS
 
@@ -34,7 +35,6 @@ def main(arguments):
     command.import_tensorflow()
 
     from yt8m_distill.data.shards import find_shards
-    from yt8m_distill.inference.kaggle_csv import require_writable
     from yt8m_distill.run_config import find_run
 
     if FLAGS.per_class_csv:

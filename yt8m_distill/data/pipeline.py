@@ -104,19 +104,15 @@ def _joined(chunks, spec):
 def _segment_batches(dataset, spec, options, labelled):
     del labelled  # an example is what was rated
     dataset = dataset.map(lambda record: records.parse_segments(record, spec), _PARALLEL_PARSES).unbatch()
-    return _padded(dataset, options.batch_size, options)
-
-
-_BATCHES = {"frame": _frame_batches, "video": _video_batches, "segment": _segment_batches}
-
-
-def _padded(dataset, size, options):
-    # Labels are padded with -1; zero bytes are as good as any in frames that `num_frames` masks.
+    # Segments differ in their labels alone.
     padding = {
         key: tf.constant(-1 if key == "labels" else "" if key == "id" else 0, value.dtype)
         for key, value in dataset.element_spec.items()
     }
-    return dataset.padded_batch(size, padding_values=padding, drop_remainder=options.drop_remainder)
+    return dataset.padded_batch(options.batch_size, padding_values=padding, drop_remainder=options.drop_remainder)
+
+
+_BATCHES = {"frame": _frame_batches, "video": _video_batches, "segment": _segment_batches}
 
 
 def _dataset_options(options):

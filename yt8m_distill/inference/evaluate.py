@@ -10,10 +10,10 @@ from yt8m_distill.data.batches import dense_labels, model_inputs
 from yt8m_distill.data.pipeline import ReadOptions, checked, read_batches
 from yt8m_distill.data.shards import count_records
 from yt8m_distill.errors import InputError
-from yt8m_distill.inference.kaggle_csv import written_aside
 from yt8m_distill.losses import cross_entropy
 from yt8m_distill.metrics.evaluation import EvaluationMetrics
 from yt8m_distill.metrics.top_k import reduce_top_k
+from yt8m_distill.written_aside import written_aside
 
 
 def evaluate(model, spec, shards, *, batch_size=128, num_readers=8, top_k=20, progress=True, step=None):
@@ -75,10 +75,9 @@ def write_results(results, run_dir, step):
     directory = os.path.join(run_dir, "eval")
     os.makedirs(directory, exist_ok=True)
     path = os.path.join(directory, f"{step}.json")
-    with open(path + ".partial", "w", encoding="utf-8") as file:
+    with written_aside(path) as file:
         json.dump(results, file, indent=2)
         file.write("\n")
-    os.replace(path + ".partial", path)
     return path
 
 

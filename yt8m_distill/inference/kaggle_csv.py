@@ -4,12 +4,10 @@ One line a video, `id,class score class score ...`: the top-k classes by descend
 (6 significant digits), as inference.py of the starter code writes them.
 """
 
-import contextlib
-import os
-
 import numpy as np
 
 from yt8m_distill.errors import InputError
+from yt8m_distill.written_aside import written_aside
 
 HEADER = "VideoId,LabelConfidencePairs"
 
@@ -91,37 +89,3 @@ def write_submission(path, batches):
             file.writelines(line + "\n" for line in format_lines(ids, classes, scores))
             count += len(ids)
     return count
-
-
-def require_writable(path):
-    """Raises InputError where no file can be written at `path`: to be called before the work, not after it."""
-    folder = os.path.dirname(path) or "."
-    if os.path.isdir(path):
-        raise InputError(f"{path} is a directory: expected the name of a file to write.")
-    if not os.path.isdir(folder):
-        raise InputError(f"{path} cannot be written: there is no folder {folder}. Give a file in a folder that exists.")
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"{path} cannot be written: the folder {folder} is not writable.")
-
-
-@contextlib.contextmanager
-def written_aside(path):
-    """A text file to write; it takes the name `path` when the block ends, and is removed when the block raises.
-
-    Raises:
-      InputError: the file cannot be created there.
-    """
-    path = os.fspath(path)
-    require_writable(path)
-    aside = f"{path}.{os.getpid()}.partial"
-    try:
-        file = open(aside, "w", encoding="utf-8", newline="\n")  # noqa: SIM115 (closed below)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}.") from error
-    try:
-        with file:
-            yield file
-        os.replace(aside, path)
-    except BaseException:
-        os.remove(aside)
-        raise

@@ -5,8 +5,9 @@ import csv
 import numpy as np
 
 from yt8m_distill.errors import InputError
-from yt8m_distill.inference.kaggle_csv import text, written_aside
+from yt8m_distill.inference.kaggle_csv import text
 from yt8m_distill.metrics.average_precision import descending_order
+from yt8m_distill.written_aside import written_aside
 
 HEADER = "Class,Segments"
 _PRUNE_AT = 4_000_000  # entries collected between two prunings, at least

@@ -6,10 +6,11 @@ from tqdm import tqdm
 from yt8m_distill.data.pipeline import ReadOptions, checked, read_batches
 from yt8m_distill.data.shards import count_records
 from yt8m_distill.errors import InputError
-from yt8m_distill.inference.kaggle_csv import check_top_k, require_writable, write_submission
+from yt8m_distill.inference.kaggle_csv import check_top_k, write_submission
 from yt8m_distill.inference.predict import make_predict_top_k
 from yt8m_distill.inference.segments import SegmentSubmission
 from yt8m_distill.spec import SEGMENT_SIZE
+from yt8m_distill.written_aside import require_writable
 
 
 def write_video_submission(model, spec, shards, path, *, top_k=20, batch_size=128, num_readers=8, progress=True):

@@ -13,6 +13,8 @@ import sys
 import keras
 import tensorflow as tf
 
+from yt8m_distill.written_aside import written_aside
+
 COLUMNS = (
     "step",
     "epoch",
@@ -44,9 +46,8 @@ class MetricsCSV(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         kept = _rows_until(self._path, self._step)
-        with open(self._path + ".partial", "w", encoding="utf-8") as file:
+        with written_aside(self._path) as file:
             file.writelines([",".join(COLUMNS) + "\n", *kept])
-        os.replace(self._path + ".partial", self._path)
 
     def on_train_batch_end(self, batch, logs=None):
         if logs:
