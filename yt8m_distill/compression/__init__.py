@@ -1,0 +1,1 @@
+"""Smaller weights: arithmetic on arrays, apart from any layer."""

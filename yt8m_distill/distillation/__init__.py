@@ -1,0 +1,1 @@
+"""Teachers' outputs as training targets."""
