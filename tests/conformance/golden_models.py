@@ -12,7 +12,9 @@ from keras import ops
 from yt8m_distill.hyperparameters import registry
 from yt8m_distill.layers.nextvlad import NeXtVLAD
 from yt8m_distill.models.classifier import build_model
-from yt8m_distill.models.reference_weights import assign_weights, load_reference_weights, nextvlad_variables
+from yt8m_distill.models.reference_names.late_fusion import nextvlad_variables
+from yt8m_distill.models.reference_names.slim import under
+from yt8m_distill.models.reference_weights import assign_weights, load_reference_weights
 from yt8m_distill.spec import FeatureSpec
 
 TOLERANCE = 1e-5
@@ -61,7 +63,7 @@ def _run_aggregation(golden):
     frames = dict(zip(layers, streams.values(), strict=True))
     for name, layer in layers.items():
         layer.build(frames[name].shape)
-    variables = {k: v for name in layers for k, v in nextvlad_variables(layers[name], f"{name}_VLAD").items()}
+    variables = {k: v for n in layers for k, v in under(f"{n}_VLAD", nextvlad_variables(layers[n])).items()}
     assign_weights(variables, golden.weights)
     actual = {}
     for name, layer in layers.items():
@@ -88,20 +90,35 @@ def _run_nextvlad_model(golden):
     outputs = model({**streams, "num_frames": num_frames})
     aggregator = model.aggregator
     descriptor = aggregator.describe(streams, num_frames)
-    hidden = aggregator.hidden_bn(aggregator.hidden(descriptor))
-    gates = ops.relu(aggregator.gating.squeeze_bn(aggregator.gating.squeeze(hidden)))
+    hidden, gate = outputs["representation"], model.head.gate
     actual = {
         "predictions": outputs["predictions"],
-        "classifier_input": outputs["representation"],
+        "classifier_input": model.head.classifier_input(hidden),
         "descriptor": descriptor,
         "hidden_after_hidden1_bn": hidden,
-        "gates_after_gating_bn_relu": gates,
+        "gates_after_gating_bn_relu": ops.relu(gate.squeeze_bn(gate.squeeze(hidden))),
     }
     for name, stream in zip(("video", "audio"), aggregator.streams, strict=True):
         actual[f"descriptor_{name}"] = aggregator.streams[stream](streams[stream], num_frames)
     if config["classifier"] == "LogisticModel":
-        actual["logits"] = model.head.logits(outputs["representation"])
+        actual["logits"] = model.head.classifier.logits(actual["classifier_input"])
     return golden.compare(actual)
+
+
+def run_mix_nextvlad(path):
+    golden = Golden(path)
+    config = golden.config
+    names = ("nextvlad_cluster_size", "nextvlad_hidden_size", "groups", "expansion", "gating_reduction", "mix_number")
+    model = _model(
+        "MixNeXtVladModel",
+        FeatureSpec(sizes=(config["rgb_size"], config["audio_size"]), num_classes=config["vocab_size"]),
+        golden,
+        video_level_classifier_model=config["classifier"],
+        mask_padding=False,
+        **{name: config[name] for name in names},
+    )
+    streams, num_frames = _streams(golden)
+    return golden.compare({"predictions": model({**streams, "num_frames": num_frames})["predictions"]})
 
 
 def run_frame_level_logistic(path):
@@ -119,7 +136,9 @@ def run_logistic(path):
 
 def run_moe(path):
     golden = Golden(path)
-    return _run_video_level(golden, "MoeModel", moe_num_mixtures=golden.config["num_mixtures"])
+    options = ("moe_low_rank_gating", "moe_prob_gating", "moe_prob_gating_input", "gating_remove_diag")
+    overrides = {name: golden.config[name] for name in options if name in golden.config}
+    return _run_video_level(golden, "MoeModel", moe_num_mixtures=golden.config["num_mixtures"], **overrides)
 
 
 def _run_video_level(golden, name, **overrides):
@@ -128,7 +147,12 @@ def _run_video_level(golden, name, **overrides):
         names=("means",), sizes=(means.shape[1],), num_classes=golden.config["vocab_size"], level="video"
     )
     model = _model(name, spec, golden, **overrides)
-    return golden.compare({"predictions": model({"means": means})["predictions"]})
+    actual = {"predictions": model({"means": means})["predictions"]}
+    if gate := model.head.probability_gate:
+        probabilities = model.head.classifier(means)
+        source = probabilities if overrides["moe_prob_gating_input"] == "prob" else means
+        actual["gates_before_sigmoid"] = gate.gates(source)
+    return golden.compare(actual)
 
 
 def _model(name, spec, golden, **overrides):
@@ -140,8 +164,9 @@ def _model(name, spec, golden, **overrides):
 
 RUNNERS = {
     "nextvlad_": run_nextvlad,
+    "mix_nextvlad_": run_mix_nextvlad,
     "frame_level_logistic": run_frame_level_logistic,
     "logistic_": run_logistic,
     "moe_": run_moe,
-    "willow_moe_plain": run_moe,
+    "willow_moe_": run_moe,
 }

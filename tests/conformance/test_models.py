@@ -24,7 +24,15 @@ CATALOGUE = {
     "HiddenLayer_tiny": {},
     "Logistic": {},
     "MoE": {},
-    "NeXtVLAD": {**SMALL_NEXTVLAD, "video_level_classifier_model": "MoE"},
+    "MixNeXtVLAD": {**SMALL_NEXTVLAD, "mix_number": 2},
+    "MixNeXtVLAD_tiny": SMALL_NEXTVLAD,
+    "NeXtVLAD": {**SMALL_NEXTVLAD, "head_hidden_units": 12, "input_batch_norm": True, "normalization": "modality"},
+    "NeXtVLAD_MoE": {
+        **SMALL_NEXTVLAD,
+        "moe_low_rank_gating": 3,
+        "moe_prob_gating": True,
+        "moe_prob_gating_input": "input",
+    },
     "NeXtVLAD_tiny": SMALL_NEXTVLAD,
 }
 ORDER_OF_FRAMES_MATTERS = set()

@@ -157,7 +157,7 @@ def test_interrupted_writing_leaves_nothing_behind(failure, model, shards, tmp_p
 
 def test_a_model_that_has_diverged_is_bad_input(shards, tmp_path):
     model = build_model(registry.model_config("FrameLevelLogistic"), FRAME, seed=4)
-    model.head.logits.kernel.assign(np.full(model.head.logits.kernel.shape, np.nan))
+    model.head.classifier.logits.kernel.assign(np.full(model.head.classifier.logits.kernel.shape, np.nan))
     with pytest.raises(InputError, match="NaN"):
         write_video_submission(model, FRAME, shards, tmp_path / "out.csv", top_k=2, **QUIET)
     assert os.listdir(tmp_path) == []

@@ -6,8 +6,8 @@ from yt8m_distill.models.heads import build_head
 
 def test_the_head_has_the_numbers_of_its_parameters():
     head = build_head(HeadParams("MoE", moe_num_mixtures=3, l2_penalty=0.5), num_classes=7)
-    assert isinstance(head, MixtureOfExperts)
-    assert (head.num_classes, head.num_mixtures, head.l2_penalty) == (7, 3, 0.5)
+    assert isinstance(head.classifier, MixtureOfExperts)
+    assert (head.classifier.num_classes, head.classifier.num_mixtures, head.classifier.l2_penalty) == (7, 3, 0.5)
     head = build_head(HeadParams("LogisticModel", l2_penalty=0.25), num_classes=4)
-    assert isinstance(head, Logistic)
-    assert (head.num_classes, head.l2_penalty) == (4, 0.25)
+    assert isinstance(head.classifier, Logistic)
+    assert (head.classifier.num_classes, head.classifier.l2_penalty) == (4, 0.25)

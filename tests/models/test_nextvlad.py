@@ -1,7 +1,9 @@
 import numpy as np
 from keras import ops
 
-from yt8m_distill.models.nextvlad import NeXtVLADAggregator
+from yt8m_distill.hyperparameters import NeXtVLADParams
+from yt8m_distill.models.nextvlad import build_aggregator
+from yt8m_distill.spec import FeatureSpec
 
 RNG = np.random.default_rng(0)
 FEATURES = {name: RNG.normal(size=(3, 4, size)).astype("float32") for name, size in (("rgb", 8), ("audio", 4))}
@@ -9,7 +11,8 @@ NUM_FRAMES = np.array([4, 2, 1], "int32")
 
 
 def built(**options):
-    aggregator = NeXtVLADAggregator({"rgb": 3, "audio": 2}, {"rgb": 4, "audio": 2}, hidden_size=6, **options)
+    params = NeXtVLADParams(nextvlad_cluster_size=3, groups=4, nextvlad_hidden_size=6, **options)
+    aggregator = build_aggregator(params, FeatureSpec(sizes=(8, 4)))
     aggregator.build({name: x.shape for name, x in FEATURES.items()})
     return aggregator
 
@@ -17,7 +20,7 @@ def built(**options):
 def test_the_descriptor_is_every_stream_in_order():
     aggregator = built()
     descriptor = ops.convert_to_numpy(aggregator.describe(FEATURES, NUM_FRAMES))
-    assert descriptor.shape == (3, 4 * 3 + 4 * 2)
+    assert descriptor.shape == (3, 4 * 3 + 4 * 1)
     rgb = ops.convert_to_numpy(aggregator.streams["rgb"](FEATURES["rgb"], NUM_FRAMES))
     np.testing.assert_array_equal(descriptor[:, :12], rgb)
 

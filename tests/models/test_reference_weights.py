@@ -18,7 +18,8 @@ def small():
 
 def values_for(model, prefix="tower/"):
     rng = np.random.default_rng(0)
-    return {prefix + name: rng.normal(size=v.shape).astype("float32") for name, v in reference_variables(model).items()}
+    shapes = {name: v[0].shape if isinstance(v, tuple) else v.shape for name, v in reference_variables(model).items()}
+    return {prefix + name: rng.normal(size=shape).astype("float32") for name, shape in shapes.items()}
 
 
 @pytest.mark.parametrize("prefix", ["", "tower/"])

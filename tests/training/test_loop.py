@@ -194,10 +194,10 @@ def test_classes_that_were_not_rated_leave_the_head_as_it_is(tmp_path, segment_s
 
     class Note(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
-            before["kernel"] = np.array(self.model.head.logits.kernel)
+            before["kernel"] = np.array(self.model.head.classifier.logits.kernel)
 
     loop = train(config, tmp_path / "run", shards, Note())
-    changed = np.any(np.asarray(loop.model.head.logits.kernel) != before["kernel"], axis=0)
+    changed = np.any(np.asarray(loop.model.head.classifier.logits.kernel) != before["kernel"], axis=0)
     assert changed[:11].any()
     assert not changed[11]
 

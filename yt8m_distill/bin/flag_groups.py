@@ -65,7 +65,19 @@ def define_model_flags():
 
 def model_config():
     """The ModelConfig of --model, with the numbers given as flags."""
-    return registry.model_config(FLAGS.model, **_given(registry.all_fields()))
+    fields, given = registry.all_fields(), _given(registry.all_fields())
+    from_files = {name: _numbers_in(name, path) for name, path in given.items() if fields[name].type is tuple}
+    return registry.model_config(FLAGS.model, **{**given, **from_files})
+
+
+def _numbers_in(flag, path):
+    """The numbers in a .npy or text file, as a tuple."""
+    import numpy as np
+
+    try:
+        return tuple((np.load(path) if path.endswith(".npy") else np.loadtxt(path)).ravel().tolist())
+    except (OSError, ValueError) as error:
+        raise InputError(f"--{flag}={path} cannot be read: {error}. Expected numbers, as .npy or text.") from error
 
 
 def define_training_flags():
@@ -103,5 +115,5 @@ def _given(names):
 def _define(name, kind, text):
     if isinstance(kind, types.UnionType):
         kind = next(option for option in typing.get_args(kind) if option is not type(None))
-    names = {int: "DEFINE_integer", float: "DEFINE_float", bool: "DEFINE_boolean", str: "DEFINE_string"}
-    getattr(flags, names[kind])(name, None, text)
+    kinds = {int: "DEFINE_integer", float: "DEFINE_float", bool: "DEFINE_boolean", str: "DEFINE_string"}
+    getattr(flags, kinds.get(kind, "DEFINE_string"))(name, None, text)

@@ -3,6 +3,7 @@
 from yt8m_distill.hyperparameters.frame_level_logistic import FrameLevelLogisticParams
 from yt8m_distill.hyperparameters.front_end import FrontEndParams
 from yt8m_distill.hyperparameters.head import HeadParams
+from yt8m_distill.hyperparameters.mix_nextvlad import MixNeXtVLADParams
 from yt8m_distill.hyperparameters.nextvlad import NeXtVLADParams
 from yt8m_distill.hyperparameters.registry import ModelConfig
 from yt8m_distill.hyperparameters.video_level import HiddenLayerParams, VideoMeansParams
@@ -12,6 +13,7 @@ __all__ = [
     "FrontEndParams",
     "HeadParams",
     "HiddenLayerParams",
+    "MixNeXtVLADParams",
     "ModelConfig",
     "NeXtVLADParams",
     "VideoMeansParams",

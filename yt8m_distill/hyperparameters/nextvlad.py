@@ -4,7 +4,6 @@ import dataclasses
 from typing import ClassVar
 
 from yt8m_distill.hyperparameters.fields import field, require_fraction, require_positive
-from yt8m_distill.hyperparameters.front_end import FrontEndParams
 from yt8m_distill.hyperparameters.head import HeadParams
 from yt8m_distill.hyperparameters.registry import ModelConfig, register
 
@@ -24,16 +23,16 @@ class NeXtVLADParams:
     level: ClassVar[str] = "frame"
 
     nextvlad_cluster_size: int = field(64, "clusters of the first feature; the others have half")
-    nextvlad_hidden_size: int = field(1024, "width of the layer after the aggregation, = representation")
+    nextvlad_hidden_size: int = field(
+        1024, "width of the layer after the aggregation, = representation (of each branch)"
+    )
     groups: int = field(8, "groups into which an expanded frame is split; features after the first have half")
     expansion: int = field(2, "factor by which a frame is widened before it is split into groups")
     drop_rate: float = field(0.5, "dropout on the aggregated descriptor")
-    gating_reduction: int = field(8, "bottleneck of the squeeze-and-excitation gate: hidden size / gating_reduction")
     batch_norm_momentum: float = field(0.999, "decay of the batch norm's moving statistics, reached after a warm-up")
 
     def __post_init__(self):
         require_positive(self, "nextvlad_cluster_size", "nextvlad_hidden_size", "groups", "expansion")
-        require_positive(self, "gating_reduction")
         require_fraction(self, "drop_rate", "batch_norm_momentum")
 
     def clusters(self, stream):
@@ -50,7 +49,16 @@ def NeXtVLAD():
     """The single model of Lin et al., "NeXtVLAD", ECCV-W 2018: 128 clusters, 2048 hidden units."""
     return ModelConfig(
         aggregator=NeXtVLADParams(nextvlad_cluster_size=128, nextvlad_hidden_size=2048),
-        head=HeadParams(l2_penalty=1e-5),
+        head=HeadParams(gating="squeeze_excite", l2_penalty=1e-5),
+    )
+
+
+@register
+def NeXtVLAD_MoE():
+    """The same with a mixture of four experts a class, as the reference's MoE head has."""
+    return ModelConfig(
+        aggregator=NeXtVLADParams(nextvlad_cluster_size=128, nextvlad_hidden_size=2048),
+        head=HeadParams("MoE", moe_num_mixtures=4, gating="squeeze_excite", l2_penalty=1e-5),
     )
 
 
@@ -59,6 +67,5 @@ def NeXtVLAD_tiny():
     """Small enough for a demonstration on two cores."""
     return ModelConfig(
         aggregator=NeXtVLADParams(nextvlad_cluster_size=16, nextvlad_hidden_size=128, groups=4),
-        head=HeadParams(l2_penalty=1e-5),
-        front_end=FrontEndParams(),
+        head=HeadParams(gating="squeeze_excite", l2_penalty=1e-5),
     )

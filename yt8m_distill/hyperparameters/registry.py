@@ -11,7 +11,22 @@ from yt8m_distill.hyperparameters.head import HeadParams
 
 _PARTS = ("aggregator", "head", "front_end")
 _VARIANTS = {}
-_STARTER_CODE_NAMES = {"MoeModel": "MoE", "MoE2Model": "MoE"}
+_STARTER_CODE_NAMES = {
+    "MoeModel": "MoE",
+    "MoE2Model": "MoE",
+    "MixNeXtVladModel": "MixNeXtVLAD",
+    "NetVLADModelLF": "NetVLAD",
+    "NetFVModelLF": "NetFV",
+    "DbofModel": "DBoF",
+    "SoftDbofModelLF": "SoftDBoF",
+    "GatedDbofModelLF": "GatedDBoF_4096_1024",
+    "LstmModel": "LSTM",
+    "GruModel": "GRU",
+    "Lstmbidirect": "BidirectionalLSTM",
+    "GRUbidirect": "BidirectionalGRU",
+    "GRUbidirect_branchedBN": "DualPathGRU",
+    "HierarchicalLstmModel": "HRNN",
+}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,15 +6,18 @@ from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters import (
     FrameLevelLogisticParams,
     HiddenLayerParams,
+    MixNeXtVLADParams,
     NeXtVLADParams,
     VideoMeansParams,
 )
-from yt8m_distill.models import frame_level_logistic, nextvlad, video_level
-from yt8m_distill.models.front_end import FrontEnd
+from yt8m_distill.models import frame_level_logistic, mix_nextvlad, nextvlad, video_level
+from yt8m_distill.models.front_end import build_front_end
 from yt8m_distill.models.heads import build_head
+from yt8m_distill.models.parts import revive_part, serialize_part
 
 _AGGREGATORS = {
     NeXtVLADParams: nextvlad.build_aggregator,
+    MixNeXtVLADParams: mix_nextvlad.build_aggregator,
     FrameLevelLogisticParams: frame_level_logistic.build_aggregator,
     VideoMeansParams: video_level.build_video_means,
     HiddenLayerParams: video_level.build_hidden_layer,
@@ -68,16 +71,20 @@ class VideoClassifier(keras.Model):
         if missing := [key for key in expected if key not in inputs]:
             raise ValueError(f"The batch lacks {', '.join(missing)}: it has {', '.join(sorted(inputs))}.")
         features = {name: inputs[name] for name in self.feature_sizes}
-        frames = (inputs["num_frames"],) if self.has_frames else ()
-        representation = self.aggregator(self.front_end(features, *frames), *frames, training=training)
+        if self.has_frames:
+            features, num_frames = self.front_end(features, inputs["num_frames"], training=training)
+            representation = self.aggregator(features, num_frames, training=training)
+        else:
+            features, _ = self.front_end(features, training=training)
+            representation = self.aggregator(features, training=training)
         return {"predictions": self.head(representation, training=training), "representation": representation}
 
     def get_config(self):
         return {
             **super().get_config(),
-            "front_end": _serialize(self.front_end),
-            "aggregator": _serialize(self.aggregator),
-            "head": _serialize(self.head),
+            "front_end": serialize_part(self.front_end),
+            "aggregator": serialize_part(self.aggregator),
+            "head": serialize_part(self.head),
             "feature_sizes": self.feature_sizes,
             "has_frames": self.has_frames,
         }
@@ -85,15 +92,8 @@ class VideoClassifier(keras.Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         parts = ("front_end", "aggregator", "head")
-        layers = {part: keras.saving.deserialize_keras_object(config[part], custom_objects) for part in parts}
+        layers = {part: revive_part(config[part], custom_objects) for part in parts}
         return cls(**{**config, **layers})
-
-
-def _serialize(part):
-    """The part's config without its build shapes: the model builds it, so that its weights keep their paths."""
-    config = keras.saving.serialize_keras_object(part)
-    config.pop("build_config", None)
-    return config
 
 
 def build_model(config, spec, seed=None):
@@ -118,13 +118,20 @@ def build_model(config, spec, seed=None):
         )
     if seed is not None:
         keras.utils.set_random_seed(seed)
+    momentum = getattr(config.aggregator, "batch_norm_momentum", 0.999)
     model = VideoClassifier(
-        front_end=FrontEnd(config.front_end.normalization, name="front_end"),
+        front_end=build_front_end(config.front_end, spec, momentum),
         aggregator=_AGGREGATORS[type(config.aggregator)](config.aggregator, spec),
-        head=build_head(config.head, spec.num_classes),
+        head=_build_head(config, spec.num_classes, momentum),
         feature_sizes=spec.size_by_name,
         has_frames=spec.has_frames,
         name=config.name or "video_classifier",
     )
     model.build()
     return model
+
+
+def _build_head(config, num_classes, momentum):
+    if isinstance(config.aggregator, MixNeXtVLADParams):
+        return mix_nextvlad.build_mixed_head(config, num_classes, momentum)
+    return build_head(config.head, num_classes, momentum)

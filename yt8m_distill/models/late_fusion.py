@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from yt8m_distill.layers.resumable_dropout import ResumableDropout
+from yt8m_distill.models.parts import revive_part, serialize_part
 
 
 @keras.saving.register_keras_serializable(package="yt8m_distill")
@@ -65,20 +66,12 @@ class LateFusion(keras.layers.Layer):
     def get_config(self):
         return {
             **super().get_config(),
-            "streams": {name: _serialize(stream) for name, stream in self.streams.items()},
-            "hidden": self.hidden and _serialize(self.hidden),
+            "streams": {name: serialize_part(stream) for name, stream in self.streams.items()},
+            "hidden": serialize_part(self.hidden),
             "drop_rate": self.drop_rate,
         }
 
     @classmethod
     def from_config(cls, config):
-        revive = keras.saving.deserialize_keras_object
-        streams = {name: revive(layer) for name, layer in config["streams"].items()}
-        return cls(**{**config, "streams": streams, "hidden": config["hidden"] and revive(config["hidden"])})
-
-
-def _serialize(layer):
-    """The layer's config without its build shapes: it is built where it is used, so its weights keep their paths."""
-    config = keras.saving.serialize_keras_object(layer)
-    config.pop("build_config", None)
-    return config
+        streams = {name: revive_part(layer) for name, layer in config["streams"].items()}
+        return cls(**{**config, "streams": streams, "hidden": revive_part(config["hidden"])})

@@ -1,121 +1,97 @@
 """Weights of a reference checkpoint (TensorFlow 1), assigned by their variable names.
 
-The names are those of google/youtube-8m and linrongc/youtube-8m. They put everything under `tower/`; the prefix may be
-there or not.
+`reference_names/` holds the names of google/youtube-8m, linrongc/youtube-8m, WILLOW, skalic and H-RNN.
 """
 
 import numpy as np
 
 from yt8m_distill.errors import InputError
 from yt8m_distill.layers.batch_normalization import BatchNormalization
-from yt8m_distill.layers.logistic import Logistic
-from yt8m_distill.layers.mixture_of_experts import MixtureOfExperts
-from yt8m_distill.models.nextvlad import NeXtVLADAggregator
+from yt8m_distill.models.late_fusion import LateFusion
+from yt8m_distill.models.mix_nextvlad import MixedAggregator
+from yt8m_distill.models.reference_names.heads import front_end_variables, head_variables
+from yt8m_distill.models.reference_names.late_fusion import late_fusion_variables
+from yt8m_distill.models.reference_names.nextvlad import mix_variables
 
-_PREFIX = "tower/"
-_NEXTVLAD_SCOPES = ("video_VLAD", "audio_VLAD")
+# {aggregator: its variables under the reference's names}
+_AGGREGATORS = {
+    LateFusion: late_fusion_variables,
+}
 _OPTIMIZER_NAMES = ("global_step", "beta1_power", "beta2_power")
-_OPTIMIZER_SUFFIXES = ("/Adam", "/Adam_1")
+_OPTIMIZER_SUFFIXES = ("/Adam", "/Adam_1", "/ExponentialMovingAverage")
 
 
-def load_reference_weights(model, values):
+def load_reference_weights(model, values, scope="tower"):
     """Assigns every weight of `model`.
 
     Args:
-      model: built `VideoClassifier` of a family that has a reference: NeXtVLAD with at most two features, or a head on
-        the features themselves (FrameLevelLogistic, Logistic, MoE).
-      values: {reference variable name: array}. Names of the optimiser are ignored.
+      model: built `VideoClassifier` of a family that has a reference.
+      values: {reference variable name: array}. Names of the optimiser and of averages are ignored.
+      scope: prefix of the names, which may be there or not: google, linrongc and skalic have `tower`, WILLOW has none,
+        H-RNN `model` for the teacher and `model_student` for the student.
 
     Raises:
       InputError: a weight is missing, left over or of another shape; the family has no reference.
     """
-    assign_weights(reference_variables(model), values)
+    assign_weights(reference_variables(model), values, scope)
     for layer in model._flatten_layers():
         if isinstance(layer, BatchNormalization):
             layer.settle()
 
 
 def reference_variables(model):
-    """{reference variable name: variable of `model`}, without the `tower/` prefix."""
-    return {**_aggregator_variables(model.aggregator), **_head_variables(model.head)}
-
-
-def assign_weights(variables, values):
-    """Assigns `values` to `variables`, by name.
-
-    Args:
-      variables: {name: variable}.
-      values: {name: array}, with or without the `tower/` prefix. An array may have one leading axis of size 1 more.
-
-    Raises:
-      InputError: names or shapes differ; nothing is assigned then.
-    """
-    arrays = {name.removeprefix(_PREFIX): np.asarray(array) for name, array in values.items() if not _is_slot(name)}
-    problems = [f"{name} is missing" for name in sorted(variables.keys() - arrays.keys())]
-    problems += [f"{name} is left over" for name in sorted(arrays.keys() - variables.keys())]
-    for name in variables.keys() & arrays.keys():
-        if arrays[name].ndim == len(variables[name].shape) + 1 and arrays[name].shape[0] == 1:
-            arrays[name] = arrays[name][0]
-        if arrays[name].shape != tuple(variables[name].shape):
-            problems.append(f"{name} is {arrays[name].shape} and the model's is {tuple(variables[name].shape)}")
-    if problems:
-        raise InputError(f"The reference weights do not fit the model: {'; '.join(problems)}. Check its sizes.")
-    for name, variable in variables.items():
-        variable.assign(arrays[name])
-
-
-def _is_slot(name):
-    name = name.removeprefix(_PREFIX)
-    return name in _OPTIMIZER_NAMES or name.endswith(_OPTIMIZER_SUFFIXES)
-
-
-def nextvlad_variables(stream, scope):
-    """The variables of one `NeXtVLAD` layer under their names in linrongc/youtube-8m."""
-    names = {
-        **_dense("fully_connected", stream.expand),
-        **_dense("fully_connected_1", stream.attention),
-        "cluster_weights": stream.cluster_weights,
-        **_batch_norm("cluster_bn", stream.cluster_bn),
-        "cluster_weights2": stream.centres,
-        **_batch_norm("vlad_bn", stream.vlad_bn),
+    """{reference variable name without its scope: variable of `model`, or several that the reference stores as one}."""
+    if isinstance(model.aggregator, MixedAggregator):
+        return mix_variables(model)
+    return {
+        **front_end_variables(model.front_end, model.feature_sizes),
+        **_aggregator_variables(model.aggregator),
+        **head_variables(model.head),
     }
-    return {f"{scope}/{name}": variable for name, variable in names.items()}
 
 
 def _aggregator_variables(aggregator):
     if not aggregator.weights:
         return {}
-    if not isinstance(aggregator, NeXtVLADAggregator):
+    if type(aggregator) not in _AGGREGATORS:
         raise InputError(f"{type(aggregator).__name__} has no reference whose weights could be loaded.")
-    if len(aggregator.streams) > len(_NEXTVLAD_SCOPES):
-        raise InputError(f"The reference has two streams at most: this model has {', '.join(aggregator.streams)}.")
-    variables = {}
-    for stream, scope in zip(aggregator.streams.values(), _NEXTVLAD_SCOPES, strict=False):
-        variables |= nextvlad_variables(stream, scope)
-    return {
-        **variables,
-        "hidden1_weights": aggregator.hidden.kernel,
-        **_batch_norm("hidden1_bn", aggregator.hidden_bn),
-        "gating_weights_1": aggregator.gating.squeeze.kernel,
-        **_batch_norm("gating_bn", aggregator.gating.squeeze_bn),
-        "gating_weights_2": aggregator.gating.excite.kernel,
-    }
+    return _AGGREGATORS[type(aggregator)](aggregator)
 
 
-def _head_variables(head):
-    if isinstance(head, Logistic):
-        return _dense("fully_connected", head.logits)
-    if isinstance(head, MixtureOfExperts):
-        return {**_dense("gates", head.gates), **_dense("experts", head.experts)}
-    raise InputError(f"{type(head).__name__} has no reference whose weights could be loaded.")
+def assign_weights(variables, values, scope="tower"):
+    """Assigns `values` to `variables`, by name.
+
+    Args:
+      variables: {name: variable, or a tuple of variables that lie one after the other on the array's first axis}.
+      values: {name: array}, with or without the scope before the name. An array may have one leading axis of size 1
+        more.
+      scope: see `load_reference_weights`.
+
+    Raises:
+      InputError: names or shapes differ; nothing is assigned then.
+    """
+    arrays = {name.removeprefix(f"{scope}/"): np.asarray(v) for name, v in values.items() if not _is_slot(name, scope)}
+    parts = {name: v if isinstance(v, tuple) else (v,) for name, v in variables.items()}
+    problems = [f"{name} is missing" for name in sorted(parts.keys() - arrays.keys())]
+    problems += [f"{name} is left over" for name in sorted(arrays.keys() - parts.keys())]
+    for name in parts.keys() & arrays.keys():
+        expected = _joined_shape(parts[name])
+        if arrays[name].shape == (1, *expected):
+            arrays[name] = arrays[name][0]
+        if arrays[name].shape != expected:
+            problems.append(f"{name} is {arrays[name].shape} and the model's is {expected}")
+    if problems:
+        raise InputError(f"The reference weights do not fit the model: {'; '.join(problems)}. Check its sizes.")
+    for name, targets in parts.items():
+        ends = np.cumsum([target.shape[0] for target in targets])
+        for target, piece in zip(targets, np.split(arrays[name], ends[:-1]), strict=True):
+            target.assign(piece)
 
 
-def _dense(scope, layer):
-    variables = {f"{scope}/weights": layer.kernel}
-    if layer.use_bias:
-        variables[f"{scope}/biases"] = layer.bias
-    return variables
+def _joined_shape(variables):
+    return (sum(variable.shape[0] for variable in variables), *variables[0].shape[1:])
 
 
-def _batch_norm(scope, layer):
-    return {f"{scope}/{name}": getattr(layer, name) for name in ("gamma", "beta", "moving_mean", "moving_variance")}
+def _is_slot(name, scope):
+    name = name.removeprefix(f"{scope}/")
+    return name in _OPTIMIZER_NAMES or name.endswith(_OPTIMIZER_SUFFIXES)
