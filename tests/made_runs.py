@@ -148,6 +148,15 @@ def assert_same_run(loop, run_dir, other, other_dir):
     assert rows(run_dir) == rows(other_dir)
 
 
+def save_with_tensorflow_1(values, path):
+    """Writes {name: array} as tf.compat.v1.train.Saver does, and returns the prefix."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        for name, value in values.items():
+            tf.compat.v1.get_variable(name, initializer=tf.constant(value), use_resource=False)
+        session.run(tf.compat.v1.global_variables_initializer())
+        return tf.compat.v1.train.Saver().save(session, str(path))
+
+
 def run_python(arguments, timeout=120, **environment):
     """Runs this Python in the repository with `arguments`; returns the finished process, output as text."""
     return subprocess.run(

@@ -11,8 +11,8 @@ LAUNCHERS = ("train.py", "eval.py", "inference.py")
 
 
 def test_every_console_command_exists():
-    entries = re.findall(r'"(yt8m-\w+) = ([\w.]+):(\w+)"', (REPOSITORY / "setup.py").read_text())
-    assert len(entries) >= 9
+    entries = re.findall(r'"(yt8m-[\w-]+) = ([\w.]+):(\w+)"', (REPOSITORY / "setup.py").read_text())
+    assert len(entries) >= 10
     for _, module, function in entries:
         assert function == "run" and _has_run(REPOSITORY / f"{module.replace('.', '/')}.py"), module
 
