@@ -19,7 +19,13 @@ SMALL_NEXTVLAD = {"nextvlad_cluster_size": 4, "nextvlad_hidden_size": 16, "group
 
 # {registered name: the numbers that make it small}
 CATALOGUE = {
-    "FrameLevelLogistic": {},
+    "FrameLevelLogistic": {
+        "gating": "batch_norm",
+        "gating_remove_diag": True,
+        "iterations": 3,
+        "moe_prob_gating": True,
+        "pca_eigenvalues": tuple(range(16)),
+    },
     "HiddenLayer": {"num_hidden_units": 16, "hidden_batch_norm": True, "input_dropout": 0.1},
     "HiddenLayer_tiny": {},
     "Logistic": {},

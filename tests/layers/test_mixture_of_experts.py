@@ -36,3 +36,12 @@ def test_every_expert_begins_around_the_initial_probability():
     layer = MixtureOfExperts(num_classes=3, num_mixtures=2, initial_probability=0.003)
     # Three equal gates, one of which says "absent".
     np.testing.assert_allclose(ops.convert_to_numpy(layer(np.zeros((1, 4), "float32"))), 0.002, rtol=1e-4)
+
+
+def test_gates_of_low_rank_are_a_product_of_two_matrices():
+    layer, full = MixtureOfExperts(num_classes=3, low_rank=2), MixtureOfExperts(num_classes=3)
+    layer(X), full(X)
+    full.gates.kernel.assign(ops.matmul(layer.reduce.kernel, layer.gates.kernel))
+    full.experts.kernel.assign(layer.experts.kernel)
+    assert layer.gates.kernel.shape == (2, 9)
+    np.testing.assert_allclose(ops.convert_to_numpy(layer(X)), ops.convert_to_numpy(full(X)), atol=1e-6)

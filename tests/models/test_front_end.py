@@ -3,7 +3,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-from yt8m_distill.models.front_end import FrontEnd
+from yt8m_distill.errors import InputError
+from yt8m_distill.hyperparameters import FrontEndParams
+from yt8m_distill.models.front_end import FrontEnd, build_front_end
+from yt8m_distill.spec import FeatureSpec
 
 RNG = np.random.default_rng(0)
 FRAMES = {
@@ -59,3 +62,47 @@ def test_float16_frames_without_content_stay_finite():
 def test_an_unknown_normalisation_is_refused():
     with pytest.raises(ValueError, match="one of joint, modality"):
         FrontEnd("l1")
+
+
+def array(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+def test_batch_norm_takes_its_moments_over_frames_alone():
+    front_end = FrontEnd("none", batch_norm=True)
+    outputs, _ = front_end(FRAMES, NUM_FRAMES, training=True)
+    rgb = array(outputs["rgb"])
+    valid = np.concatenate([rgb[0], rgb[1, :1]])
+    np.testing.assert_allclose(valid.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(valid.std(axis=0), 1, atol=2e-3)
+
+
+def test_sampled_frames_are_normalised_frames_of_the_video():
+    params = FrontEndParams(iterations=3)
+    front_end = build_front_end(params, FeatureSpec(sizes=(6, 3)))
+    every, _ = front_end(FRAMES, NUM_FRAMES)
+    sampled, count = front_end(FRAMES, NUM_FRAMES, training=True)
+    np.testing.assert_array_equal(array(count), [3, 3])
+    distances = np.abs(array(sampled["rgb"])[0][:, None] - array(every["rgb"])[0][None]).sum(axis=-1)
+    np.testing.assert_allclose(distances.min(axis=1), 0, atol=1e-6)
+
+
+def test_the_first_feature_is_unwhitened_before_it_is_normalised():
+    params = FrontEndParams(normalization="none", pca_eigenvalues=(1.0, 4.0, 9.0, 16.0, 25.0, 36.0))
+    outputs, _ = build_front_end(params, FeatureSpec(sizes=(6, 3)))(FRAMES, NUM_FRAMES)
+    plain = run("none")
+    scale = np.arange(1, 7) + 1e-4
+    np.testing.assert_allclose(array(outputs["rgb"])[0], (plain["rgb"][0] - 4 / 512) * scale, atol=1e-4)
+    np.testing.assert_array_equal(array(outputs["audio"]), plain["audio"])
+
+
+def test_eigenvalues_must_be_as_many_as_the_feature_has_values():
+    with pytest.raises(InputError, match=r"--pca_eigenvalues holds 2 numbers and rgb has 6 values"):
+        build_front_end(FrontEndParams(pca_eigenvalues=(1.0, 2.0)), FeatureSpec(sizes=(6, 3)))
+
+
+def test_eigenvalues_survive_the_config():
+    front_end = build_front_end(FrontEndParams(pca_eigenvalues=(1.0, 2.0), iterations=3), FeatureSpec(sizes=(2, 3)))
+    again = FrontEnd.from_config(front_end.get_config())
+    assert again.reverse_whitening.eigenvalues == [1.0, 2.0]
+    assert (again.sampling.count, again.sampling.with_replacement) == (3, True)

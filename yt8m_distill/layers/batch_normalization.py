@@ -42,19 +42,35 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def call(self, inputs, mask=None, training=None):
         if not (training and self.trainable):
             return super().call(inputs, training=False)
-        rows = ops.reshape(ops.cast(inputs, "float32"), (-1, inputs.shape[-1]))
-        weights = ops.ones_like(rows[:, 0]) if mask is None else ops.cast(mask, "float32")
-        mean, variance = self._update(rows, ops.reshape(weights, (1, -1)))
-        scale = self.gamma * ops.rsqrt(variance + self.epsilon)
-        outputs = rows * scale + (self.beta - mean * scale)
-        return ops.cast(ops.reshape(outputs, ops.shape(inputs)), self.compute_dtype)
+        rows = ops.cast(inputs, "float32")
+        scale, shift = self.scale_and_shift(rows, mask, training)
+        return ops.cast(rows * scale + shift, self.compute_dtype)
+
+    def scale_and_shift(self, inputs, mask=None, training=None):
+        """The batch norm as `inputs * scale + shift`, for a caller that reduces its inputs first.
+
+        Takes what a call takes and moves the statistics as a call does.
+
+        Returns:
+          Two float32 (channels,).
+        """
+        mean, variance = self.moving_mean, self.moving_variance
+        if training and self.trainable:
+            rows = ops.reshape(ops.cast(inputs, "float32"), (-1, inputs.shape[-1]))
+            weights = ops.ones_like(rows[:, 0]) if mask is None else ops.cast(mask, "float32")
+            mean, variance = self._update(rows, ops.reshape(weights, (1, -1)))
+        scale = ops.cast(self.gamma, "float32") * ops.rsqrt(variance + self.epsilon)
+        return scale, ops.cast(self.beta, "float32") - mean * scale
+
+    def compute_mask(self, inputs, previous_mask=None):
+        """None: the mask goes no further than this layer, whose followers are given their own."""
 
     def settle(self):
         """From now on moves the statistics by `1 - momentum`: for statistics that come from elsewhere."""
         self.updates.assign(1e9)
 
     def _update(self, rows, weights):
-        """Moments (1, channels) of the rows with weight 1, after they went into the moving statistics."""
+        """Moments (channels,) of the rows with weight 1, after they went into the moving statistics."""
         count = ops.sum(weights)
         weights = weights / ops.maximum(count, 1.0)
         mean = ops.matmul(weights, rows)
@@ -65,4 +81,4 @@ class BatchNormalization(keras.layers.BatchNormalization):
         self.moving_mean.assign(self.moving_mean + rate * (mean[0] - self.moving_mean))
         self.moving_variance.assign(self.moving_variance + rate * (variance[0] - self.moving_variance))
         self.updates.assign(self.updates + seen)
-        return mean, variance
+        return mean[0], variance[0]

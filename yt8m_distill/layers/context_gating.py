@@ -37,15 +37,15 @@ class ContextGating(keras.layers.Layer):
         self.remove_diag = remove_diag
         self.momentum = momentum
 
-    def build(self, input_shape, source_shape=None):
-        size, source = input_shape[-1], (source_shape or input_shape)[-1]
+    def build(self, inputs_shape, source_shape=None):
+        size, source = inputs_shape[-1], (source_shape or inputs_shape)[-1]
         if self.remove_diag and source != size:
             raise ValueError(f"remove_diag needs a source of {size} values. Received: {source_shape=}")
         normal = keras.initializers.RandomNormal(stddev=size**-0.5)
         self.kernel = self.add_weight((source, size), normal, name="kernel")
         if self.batch_norm:
             self.bn = BatchNormalization(self.momentum, dtype=self.dtype_policy, name="bn")
-            self.bn.build((input_shape[0], size))
+            self.bn.build((inputs_shape[0], size))
         else:
             self.bias = self.add_weight((size,), "zeros", name="bias")
 
@@ -59,8 +59,8 @@ class ContextGating(keras.layers.Layer):
             gates = gates - ops.diagonal(self.kernel) * source
         return self.bn(gates, training=training) if self.batch_norm else gates + self.bias
 
-    def compute_output_shape(self, input_shape, source_shape=None):
-        return input_shape
+    def compute_output_shape(self, inputs_shape, source_shape=None):
+        return inputs_shape
 
     def get_config(self):
         return {

@@ -23,6 +23,8 @@ class Hidden(keras.layers.Layer):
       batch_norm: whether to batch-normalise; otherwise there is a bias.
       activation: none, relu, relu6 or sigmoid.
       momentum: decay of the batch norm's moving statistics (slim's 0.999; epsilon is 0.001).
+      deviation: standard deviation of the initial weights; None for He's, which suits inputs of unit variance. Inputs of
+        unit length need a larger one.
 
     Call arguments:
       inputs: float (batch, size) or (batch, frames, size).
@@ -33,7 +35,7 @@ class Hidden(keras.layers.Layer):
       As the input with `units` as the last axis. Padded frames are transformed like others.
     """
 
-    def __init__(self, units, batch_norm=True, activation="none", momentum=0.999, **kwargs):
+    def __init__(self, units, batch_norm=True, activation="none", momentum=0.999, deviation=None, **kwargs):
         super().__init__(**kwargs)
         if units < 1:
             raise ValueError(f"units must be at least 1. Received: {units=}")
@@ -43,12 +45,15 @@ class Hidden(keras.layers.Layer):
         self.batch_norm = batch_norm
         self.activation = activation
         self.momentum = momentum
+        self.supports_masking = True
+        self.deviation = deviation
 
     def build(self, input_shape):
+        initializer = "he_normal" if self.deviation is None else keras.initializers.RandomNormal(stddev=self.deviation)
         self.dense = keras.layers.Dense(
             self.units,
             use_bias=not self.batch_norm,
-            kernel_initializer="he_normal",
+            kernel_initializer=initializer,
             dtype=self.dtype_policy,
             name="dense",
         )
@@ -63,6 +68,9 @@ class Hidden(keras.layers.Layer):
             outputs = self.bn(outputs, mask=mask, training=training)
         return activate(outputs, self.activation)
 
+    def compute_mask(self, inputs, previous_mask=None):
+        """None: the mask goes no further than this layer, whose followers are given their own."""
+
     def compute_output_shape(self, input_shape, mask_shape=None):
         return (*input_shape[:-1], self.units)
 
@@ -73,4 +81,5 @@ class Hidden(keras.layers.Layer):
             "batch_norm": self.batch_norm,
             "activation": self.activation,
             "momentum": self.momentum,
+            "deviation": self.deviation,
         }

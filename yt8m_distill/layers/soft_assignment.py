@@ -36,6 +36,7 @@ class SoftAssignment(keras.layers.Layer):
         self.clusters = clusters
         self.batch_norm = batch_norm
         self.momentum = momentum
+        self.supports_masking = True
 
     def build(self, input_shape):
         size = input_shape[-1]
@@ -52,6 +53,9 @@ class SoftAssignment(keras.layers.Layer):
         scores = ops.matmul(inputs, self.kernel)
         scores = self.bn(scores, mask=mask, training=training) if self.batch_norm else scores + self.bias
         return ops.softmax(ops.cast(scores, "float32"), axis=-1) * ops.cast(mask, "float32")[:, :, None]
+
+    def compute_mask(self, inputs, previous_mask=None):
+        """None: the mask goes no further than this layer, whose followers are given their own."""
 
     def compute_output_shape(self, input_shape, mask_shape=None):
         return (*input_shape[:-1], self.clusters)

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+from keras import ops
+
+from yt8m_distill.errors import InputError
+from yt8m_distill.hyperparameters import registry
+from yt8m_distill.models.classifier import build_model
+from yt8m_distill.spec import FeatureSpec
+
+SPEC = FeatureSpec(sizes=(16, 8), num_classes=5)
+RNG = np.random.default_rng(0)
+BATCH = {
+    "rgb": RNG.integers(0, 256, (3, 4, 16)).astype("uint8"),
+    "audio": RNG.integers(0, 256, (3, 4, 8)).astype("uint8"),
+    "num_frames": np.array([4, 2, 1], "int32"),
+}
+
+
+def build(**overrides):
+    sizes = {"nextvlad_cluster_size": 4, "nextvlad_hidden_size": 8, "groups": 2}
+    return build_model(registry.model_config("MixNeXtVLAD_tiny", **sizes, **overrides), SPEC, seed=0)
+
+
+def test_the_prediction_is_the_sigmoid_of_the_weighted_logits_of_the_branches():
+    model = build(mix_number=3)
+    outputs = model(BATCH)
+    representation = ops.convert_to_numpy(outputs["representation"])
+    assert representation.shape == (3, 3 * 8 + 3)
+    weights = representation[:, -3:]
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)
+    logits = [ops.convert_to_numpy(x) for x in model.head.branch_logits(outputs["representation"])]
+    mixed = sum(weights[:, n : n + 1] * logits[n] for n in range(3))
+    np.testing.assert_allclose(ops.convert_to_numpy(outputs["predictions"]), 1 / (1 + np.exp(-mixed)), atol=1e-6)
+
+
+def test_one_branch_is_that_branch_alone():
+    model = build(mix_number=1)
+    features, num_frames = model.front_end({name: BATCH[name] for name in ("rgb", "audio")}, BATCH["num_frames"])
+    expected = model.head.heads[0](model.aggregator.branches[0](features, num_frames))
+    actual = model(BATCH)["predictions"]
+    np.testing.assert_allclose(ops.convert_to_numpy(actual), ops.convert_to_numpy(expected), atol=1e-6)
+
+
+@pytest.mark.parametrize("overrides", [{"video_level_classifier_model": "MoE"}, {"moe_prob_gating": True}])
+def test_heads_that_cannot_be_mixed_are_refused(overrides):
+    with pytest.raises(InputError, match="mixes the logits of its branches"):
+        build(**overrides)
