@@ -70,6 +70,17 @@ def test_inference_uses_the_moving_statistics():
     np.testing.assert_allclose(ops.convert_to_numpy(layer(FRAMES, mask=MASK)), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_scale_and_shift_are_what_a_call_does(training):
+    layers = [built(), built()]
+    layers[1].set_weights(layers[0].get_weights())
+    expected = layers[0](FRAMES, mask=MASK, training=training)
+    scale, shift = layers[1].scale_and_shift(FRAMES, MASK, training=training)
+    np.testing.assert_allclose(FRAMES * scale + shift, expected, atol=1e-5)
+    for weight, other in zip(*(layer.get_weights() for layer in layers), strict=True):
+        np.testing.assert_allclose(weight, other, rtol=1e-6)
+
+
 def test_gradients_are_those_of_the_keras_layer_with_a_mask():
     tf = pytest.importorskip("tensorflow")
     if keras.backend.backend() != "tensorflow":
