@@ -27,7 +27,7 @@ RANKS = {
     "inference": 6,
     "export": 6,
     "experiments": 7,
-    "bin": 7,
+    "bin": 8,
 }
 # What the command-line tools may use of the library: records, and the way in which commands start and end.
 OPEN_TO_TOOLS = {"data", "spec", "errors", "bin.command"}

@@ -18,12 +18,8 @@ def test_the_published_nextvlad_has_its_published_numbers():
     config = registry.model_config("NeXtVLAD")
     aggregator = config.aggregator
     assert (aggregator.nextvlad_cluster_size, aggregator.nextvlad_hidden_size) == (128, 2048)
-    assert (aggregator.groups, aggregator.expansion, aggregator.gating_reduction, aggregator.drop_rate) == (
-        8,
-        2,
-        8,
-        0.5,
-    )
+    assert (aggregator.groups, aggregator.expansion, aggregator.drop_rate) == (8, 2, 0.5)
+    assert (config.head.gating, config.head.gating_reduction) == ("squeeze_excite", 8)
     assert (config.head.video_level_classifier_model, config.head.l2_penalty) == ("Logistic", 1e-5)
 
 
@@ -121,7 +117,7 @@ def test_all_fields_knows_every_field_of_every_model():
         for field in config.fields:
             assert config.aggregator.family in fields[field].families
             assert fields[field].help
-    assert fields["groups"].families == ("nextvlad",)
+    assert fields["groups"].families == ("nextvlad", "mix_nextvlad")
     assert (fields["groups"].type, fields["drop_rate"].type, fields["mask_padding"].type) == (int, float, bool)
 
 
