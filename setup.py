@@ -31,6 +31,7 @@ setup(
             "yt8m-export = yt8m_distill.bin.export:run",
             "yt8m-import-reference = yt8m_distill.bin.import_reference:run",
             "yt8m-compare = yt8m_distill.bin.compare:run",
+            "yt8m-cost = yt8m_distill.bin.cost:run",
             "yt8m-demo = yt8m_distill.bin.demo:run",
             "yt8m-synthesize = tfrecords_tools.synthesize:run",
             "yt8m-show = tfrecords_tools.show:run",

@@ -1,0 +1,127 @@
+"""The cost command: its tables, its CSV, and what it says about flags that do not fit."""
+
+import csv
+import json
+
+import pytest
+from made_runs import FRAME, frame_record, make_config, make_videos, run_python, train, write_shards
+
+# Every process imports TensorFlow anew, so all command lines share one.
+_DRIVER = """
+import contextlib, io, json, sys
+from absl import flags
+from yt8m_distill.bin import cost
+
+results = {}
+for name, arguments in json.loads(sys.argv[1]).items():
+    for flag in set(flags.FLAGS):
+        flags.FLAGS[flag].unparse()
+    sys.argv = ["cost.py", *arguments]
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        try:
+            cost.run()
+        except SystemExit as stop:
+            status = stop.code or 0
+    results[name] = status, out.getvalue(), err.getvalue()
+print(json.dumps(results))
+"""
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    """A run of FrameLevelLogistic on rgb of 16 and audio of 8 bytes, 12 classes, with a checkpoint."""
+    folder = tmp_path_factory.mktemp("run")
+    shards = write_shards(folder, "train", [frame_record(video) for video in make_videos(8)], shards=1)
+    train(make_config("FrameLevelLogistic", FRAME, max_steps=1), folder / "run", shards)
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def outcomes(run_dir):
+    """{case: (status, stdout, stderr)}."""
+    lines = {
+        "one": ["--model=NeXtVLAD_tiny", "--num_frames=300,30", f"--output_csv={run_dir}/one.csv"],
+        "several": ["--models=Logistic, NeXtVLAD_tiny", "--num_frames=300", f"--output_csv={run_dir}/several.csv"],
+        "default": ["--model=FrameLevelLogistic", "--max_frames=7", "--num_classes=5"],
+        "run": [f"--checkpoint={run_dir}"],
+        "both": [f"--checkpoint={run_dir}", "--model=NeXtVLAD_tiny"],
+        "frames": ["--num_frames=30,0"],
+        "unknown": ["--models=Logistic,NeXtVLAT"],
+        "folder": ["--model=Logistic", f"--output_csv={run_dir}/no/cost.csv"],
+    }
+    process = run_python(["-c", _DRIVER, json.dumps(lines)])
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+def _cells(line):
+    return [int(cell.replace(",", "")) for cell in line.split() if cell.replace(",", "").isdigit()]
+
+
+def _line(text, start):
+    return next(line for line in text.splitlines() if line.startswith(start))
+
+
+def test_one_model_layer_by_layer(outcomes):
+    status, out, _ = outcomes["one"]
+    assert status == 0
+    lines = out.splitlines()
+    assert lines[0].startswith("NeXtVLAD_tiny: ") and " MB = " in lines[0] and " MiB" in lines[0]
+    assert " ".join(lines[3].split()) == "layer trainable other weights 300 frames 30 frames of them per video"
+    expand = 1024 * 2048
+    assert _cells(_line(out, "aggregator/rgb_vlad/expand ")) == [expand + 2048, 0, 300 * expand, 30 * expand, 0]
+    total, grows, per_frame = (_cells(_line(out, start)) for start in ("total", "  grows", "  per frame"))
+    assert grows == [total[2] - total[4], total[3] - total[4]]
+    assert per_frame == [grows[0] // 300] * 2
+
+
+def test_several_models_one_a_line(outcomes):
+    status, out, _ = outcomes["several"]
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()[2:]] == ["Logistic", "NeXtVLAD_tiny"]
+    cells = _line(out, "Logistic").split()
+    assert cells == ["Logistic", "4,452,886", "0", "17.8", "17.0", "4,449,024", "4,449,024"]
+
+
+def test_the_csv_holds_every_layer_and_the_sums(outcomes, run_dir):
+    for name, models in (("one", ["NeXtVLAD_tiny"]), ("several", ["Logistic", "NeXtVLAD_tiny"])):
+        assert outcomes[name][0] == 0
+        with open(run_dir / f"{name}.csv", newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert list(dict.fromkeys(row["model"] for row in rows)) == models
+        for model in models:
+            *layers, total = [row for row in rows if row["model"] == model]
+            assert total["layer"] == "total"
+            for column in ("trainable", "non_trainable", "bytes", "multiply_adds_300", "multiply_adds_per_video"):
+                assert int(total[column]) == sum(int(layer[column]) for layer in layers)
+            assert int(total["bytes"]) == 4 * (int(total["trainable"]) + int(total["non_trainable"]))
+
+
+def test_without_num_frames_a_video_is_as_long_as_can_be(outcomes):
+    status, out, _ = outcomes["default"]
+    assert status == 0
+    assert "  7 frames  " in out
+    assert _cells(_line(out, "total")) == [1152 * 5 + 5, 0, 7 * 1152 + 1152 * 5, 1152 * 5]
+
+
+def test_a_run_says_what_its_model_is(outcomes):
+    status, out, _ = outcomes["run"]
+    assert status == 0
+    assert "  12 frames  " in out
+    assert _cells(_line(out, "total")) == [24 * 12 + 12, 0, 12 * 24 + 24 * 12, 24 * 12]
+
+
+@pytest.mark.parametrize(
+    "case, words",
+    [
+        ("both", "--model and --checkpoint"),
+        ("frames", "--num_frames=30,0: expected numbers of at least 1"),
+        ("unknown", "Did you mean NeXtVLAD?"),
+        ("folder", "no/cost.csv cannot be written"),
+    ],
+)
+def test_bad_input_is_one_line(outcomes, case, words):
+    status, out, err = outcomes[case]
+    assert status == 1
+    assert out == ""
+    assert len(err.splitlines()) == 1 and words in err

@@ -1,0 +1,1 @@
+"""What a model costs: weights, bytes and multiply-adds."""
