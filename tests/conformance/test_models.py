@@ -16,9 +16,12 @@ from yt8m_distill.models.classifier import VideoClassifier, build_model
 from yt8m_distill.spec import FeatureSpec
 
 SMALL_NEXTVLAD = {"nextvlad_cluster_size": 4, "nextvlad_hidden_size": 16, "groups": 4}
+SMALL_NETVLAD = {"netvlad_cluster_size": 4, "netvlad_hidden_size": 16}
+SMALL_FV = {"fv_cluster_size": 4, "fv_hidden_size": 16}
 
 # {registered name: the numbers that make it small}
 CATALOGUE = {
+    "FVNet_96_1540": SMALL_FV,
     "FrameLevelLogistic": {
         "gating": "batch_norm",
         "gating_remove_diag": True,
@@ -39,6 +42,15 @@ CATALOGUE = {
         "moe_prob_gating": True,
         "moe_prob_gating_input": "input",
     },
+    "LightVLAD": {**SMALL_NETVLAD, "netvlad_add_batch_norm": False, "gating": "plain"},
+    "LightVLAD_tiny": SMALL_NETVLAD,
+    "NetFV": SMALL_FV,
+    "NetFV_tiny": {**SMALL_FV, "netvlad_add_batch_norm": False, "drop_rate": 0.1},
+    "NetVLAD": SMALL_NETVLAD,
+    "NetVLAD_192_992": SMALL_NETVLAD,
+    "NetVLAD_tiny": {**SMALL_NETVLAD, "netvlad_add_batch_norm": False, "drop_rate": 0.1},
+    "NetVLAGD": SMALL_NETVLAD,
+    "NetVLAGD_tiny": {**SMALL_NETVLAD, "netvlad_relu": False},
     "NeXtVLAD_tiny": SMALL_NEXTVLAD,
 }
 ORDER_OF_FRAMES_MATTERS = set()

@@ -23,8 +23,8 @@ class Hidden(keras.layers.Layer):
       batch_norm: whether to batch-normalise; otherwise there is a bias.
       activation: none, relu, relu6 or sigmoid.
       momentum: decay of the batch norm's moving statistics (slim's 0.999; epsilon is 0.001).
-      deviation: standard deviation of the initial weights; None for He's, which suits inputs of unit variance. Inputs of
-        unit length need a larger one.
+      deviation: standard deviation of the initial weights; None for He's, which suits inputs of unit variance. Inputs
+        of unit length need a larger one.
 
     Call arguments:
       inputs: float (batch, size) or (batch, frames, size).

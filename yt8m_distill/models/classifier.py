@@ -4,13 +4,15 @@ import keras
 
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters import (
+    FisherVectorParams,
     FrameLevelLogisticParams,
     HiddenLayerParams,
     MixNeXtVLADParams,
+    NetVLADParams,
     NeXtVLADParams,
     VideoMeansParams,
 )
-from yt8m_distill.models import frame_level_logistic, mix_nextvlad, nextvlad, video_level
+from yt8m_distill.models import fisher_vector, frame_level_logistic, mix_nextvlad, netvlad, nextvlad, video_level
 from yt8m_distill.models.front_end import build_front_end
 from yt8m_distill.models.heads import build_head
 from yt8m_distill.models.parts import revive_part, serialize_part
@@ -18,6 +20,8 @@ from yt8m_distill.models.parts import revive_part, serialize_part
 _AGGREGATORS = {
     NeXtVLADParams: nextvlad.build_aggregator,
     MixNeXtVLADParams: mix_nextvlad.build_aggregator,
+    NetVLADParams: netvlad.build_aggregator,
+    FisherVectorParams: fisher_vector.build_aggregator,
     FrameLevelLogisticParams: frame_level_logistic.build_aggregator,
     VideoMeansParams: video_level.build_video_means,
     HiddenLayerParams: video_level.build_hidden_layer,

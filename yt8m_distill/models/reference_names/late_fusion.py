@@ -1,7 +1,12 @@
 """Reference names of the families with one stream a feature and a hidden layer."""
 
 from yt8m_distill.errors import InputError
+from yt8m_distill.layers.fisher_vector import FisherVector
+from yt8m_distill.layers.light_vlad import LightVLAD
+from yt8m_distill.layers.netvlad import NetVLAD
+from yt8m_distill.layers.netvlagd import NetVLAGD
 from yt8m_distill.layers.nextvlad import NeXtVLAD
+from yt8m_distill.models.reference_names import vlad
 from yt8m_distill.models.reference_names.slim import batch_norm, dense, under
 
 _FEATURES = ("video", "audio")
@@ -22,6 +27,10 @@ def nextvlad_variables(stream):
 # {layer: (what the reference calls its scope, after video_ or audio_, and its variables)}
 _STREAMS = {
     NeXtVLAD: ("VLAD", nextvlad_variables),
+    NetVLAD: ("VLAD", vlad.netvlad_variables),
+    LightVLAD: ("VLAD", vlad.light_vlad_variables),
+    NetVLAGD: ("VLAD", vlad.netvlagd_variables),
+    FisherVector: ("FV", vlad.fisher_vector_variables),
 }
 
 
