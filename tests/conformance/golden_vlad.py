@@ -104,14 +104,15 @@ def sampled_frames(golden):
 def intermediates(model, streams, num_frames):
     outputs = model({**streams, "num_frames": num_frames})
     features, _ = model.front_end(streams, num_frames)
-    hidden = model.aggregator.hidden
-    projected = hidden.dense(model.aggregator.describe(features, num_frames))
+    hidden, projected = model.aggregator.hidden, model.aggregator.describe(features, num_frames)
+    if hidden is not None:
+        projected = hidden.bn(hidden.dense(projected)) if hidden.batch_norm else hidden.dense(projected)
     normalized = ops.concatenate(list(features.values()), axis=-1)
     layers = model.aggregator.streams
     return {
         "predictions": outputs["predictions"],
         "classifier_input": model.head.classifier_input(outputs["representation"]),
-        "hidden_before_activation": hidden.bn(projected) if hidden.batch_norm else projected,
+        "hidden_before_activation": projected,
         "descriptor_video": layers["rgb"](features["rgb"], num_frames),
         "descriptor_audio": layers["audio"](features["audio"], num_frames),
         "after_input_bn": ops.reshape(normalized, (-1, normalized.shape[-1])),

@@ -18,9 +18,20 @@ from yt8m_distill.spec import FeatureSpec
 SMALL_NEXTVLAD = {"nextvlad_cluster_size": 4, "nextvlad_hidden_size": 16, "groups": 4}
 SMALL_NETVLAD = {"netvlad_cluster_size": 4, "netvlad_hidden_size": 16}
 SMALL_FV = {"fv_cluster_size": 4, "fv_hidden_size": 16}
+SMALL_DBOF = {"dbof_cluster_size": 16, "dbof_hidden_size": 16}
 
 # {registered name: the numbers that make it small}
 CATALOGUE = {
+    "DBoF": {**SMALL_DBOF, "dbof_add_batch_norm": False, "iterations": 3},
+    "DBoF_tiny": SMALL_DBOF,
+    "FrameAttention": {"attention_units": 16, "attention_score_units": 0},
+    "FrameAttention_tiny": {"attention_units": 16, "attention_heads": 2, "attention_score_units": 4},
+    "GatedDBoF_3684_920": SMALL_DBOF,
+    "GatedDBoF_4096_1024": {**SMALL_DBOF, "dbof_add_batch_norm": False},
+    "GatedDBoF_6144_1536": {**SMALL_DBOF, "dbof_relu": True},
+    "GatedDBoF_tiny": {**SMALL_DBOF, "fc_dimred": False},
+    "SoftDBoF": {**SMALL_DBOF, "softdbof_maxpool": True},
+    "SoftDBoF_tiny": {**SMALL_DBOF, "dbof_add_batch_norm": False},
     "FVNet_96_1540": SMALL_FV,
     "FrameLevelLogistic": {
         "gating": "batch_norm",

@@ -17,7 +17,14 @@ FILES = sorted(GOLDEN_DIR.glob("*.npz"))
 def collect_runners():
     """{prefix: runner} of all sibling modules."""
     runners = {}
-    for name in ("golden_models", "golden_metrics", "golden_records", "golden_compression", "golden_vlad"):
+    for name in (
+        "golden_models",
+        "golden_metrics",
+        "golden_records",
+        "golden_compression",
+        "golden_vlad",
+        "golden_dbof",
+    ):
         try:
             runners |= importlib.import_module(name).RUNNERS
         except ModuleNotFoundError as error:

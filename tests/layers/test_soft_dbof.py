@@ -44,7 +44,7 @@ def test_soft_dbof_sums_the_assignment_of_the_valid_frames(options):
     outputs = ops.convert_to_numpy(layer(FRAMES, np.array(COUNTS)))
     assert layer.compute_output_shape(FRAMES.shape) == outputs.shape
     for row, count in enumerate(COUNTS[:2]):
-        a = assignment(layer.assign, FRAMES[row, :count])
+        a = assignment(layer.assignment, FRAMES[row, :count])
         expected = [unit(a.sum(axis=0))] + ([unit(a.max(axis=0))] if layer.max_pool else [])
         np.testing.assert_allclose(outputs[row], np.concatenate(expected), atol=1e-6)
     np.testing.assert_array_equal(outputs[2], 0)
@@ -55,7 +55,7 @@ def test_gated_dbof_gates_the_sum_by_the_maximum(batch_normalized):
     layer = built(GatedDBoF(5, batch_normalized))
     outputs = ops.convert_to_numpy(layer(FRAMES, np.array(COUNTS)))
     for row, count in enumerate(COUNTS[:2]):
-        a = assignment(layer.assign, FRAMES[row, :count])
+        a = assignment(layer.assignment, FRAMES[row, :count])
         gates = unit(a.max(axis=0)) @ arrays(layer.reduce)[0] @ arrays(layer.gate)[0]
         gates = batch_norm(layer.gate_bn, gates) if batch_normalized else gates + arrays(layer.gate)[1]
         expected = unit(a.sum(axis=0) / (1 + np.exp(-gates)))

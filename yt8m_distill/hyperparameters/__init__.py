@@ -1,6 +1,8 @@
 """Models in numbers. Importing this package registers every variant; it imports the standard library only."""
 
+from yt8m_distill.hyperparameters.dbof import DBoFParams, GatedDBoFParams, SoftDBoFParams
 from yt8m_distill.hyperparameters.fisher_vector import FisherVectorParams
+from yt8m_distill.hyperparameters.frame_attention import FrameAttentionParams
 from yt8m_distill.hyperparameters.frame_level_logistic import FrameLevelLogisticParams
 from yt8m_distill.hyperparameters.front_end import FrontEndParams
 from yt8m_distill.hyperparameters.head import HeadParams
@@ -11,14 +13,18 @@ from yt8m_distill.hyperparameters.registry import ModelConfig
 from yt8m_distill.hyperparameters.video_level import HiddenLayerParams, VideoMeansParams
 
 __all__ = [
+    "DBoFParams",
     "FisherVectorParams",
+    "FrameAttentionParams",
     "FrameLevelLogisticParams",
     "FrontEndParams",
+    "GatedDBoFParams",
     "HeadParams",
     "HiddenLayerParams",
     "MixNeXtVLADParams",
     "ModelConfig",
-    "NetVLADParams",
     "NeXtVLADParams",
+    "NetVLADParams",
+    "SoftDBoFParams",
     "VideoMeansParams",
 ]

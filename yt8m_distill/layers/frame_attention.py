@@ -6,8 +6,8 @@ from keras import ops
 from yt8m_distill.layers.frame_mask import frame_mask
 from yt8m_distill.layers.hidden import Hidden
 
-# Added to the score of padding: its weight is zero in float32, and the sum of no frames stays finite.
-_NEVER = -1e9
+# Below any score: what padding gets, and the largest score of no frames.
+_LEAST = -1e9
 
 
 @keras.saving.register_keras_serializable(package="yt8m_distill")
@@ -84,7 +84,11 @@ class FrameAttention(keras.layers.Layer):
         scored = self.squash(inputs) * self.gate(inputs) if self.score_units else inputs
         scores = ops.transpose(ops.cast(self.score(scored), "float32"), (0, 2, 1))
         mask = mask[:, None, :]
-        return ops.softmax(scores * mask + _NEVER * (1.0 - mask), axis=-1) * mask
+        scores = scores * mask + _LEAST * (1.0 - mask)
+        largest = ops.max(scores, axis=-1, keepdims=True, initial=_LEAST)
+        weights = ops.exp(scores - ops.stop_gradient(largest)) * mask
+        # The largest score weighs 1, so that only the sum of no frames is less.
+        return weights / ops.maximum(ops.sum(weights, axis=-1, keepdims=True), 1.0)
 
     def compute_output_shape(self, input_shape, num_frames_shape=None):
         return (input_shape[0], self.units)

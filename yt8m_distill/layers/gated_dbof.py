@@ -45,8 +45,8 @@ class GatedDBoF(keras.layers.Layer):
 
     def build(self, input_shape):
         size, policy = input_shape[-1], self.dtype_policy
-        self.assign = SoftAssignment(self.clusters, self.batch_norm, self.momentum, dtype=policy, name="assign")
-        self.assign.build(input_shape)
+        self.assignment = SoftAssignment(self.clusters, self.batch_norm, self.momentum, dtype=policy, name="assignment")
+        self.assignment.build(input_shape)
         self.normalize = L2Normalization(dtype=policy, name="normalize")
         self.reduce = keras.layers.Dense(size, use_bias=False, dtype=policy, name="reduce")
         self.reduce.build((input_shape[0], self.clusters))
@@ -58,7 +58,7 @@ class GatedDBoF(keras.layers.Layer):
 
     def call(self, inputs, num_frames, training=None):
         mask = frame_mask(num_frames, ops.shape(inputs)[1])
-        assignment = self.assign(inputs, mask, training=training)
+        assignment = self.assignment(inputs, mask, training=training)
         gates = self.gate(self.reduce(self.normalize(ops.max(assignment, axis=1, initial=0.0))))
         if self.batch_norm:
             gates = self.gate_bn(gates, training=training)

@@ -42,15 +42,15 @@ class SoftDBoF(keras.layers.Layer):
         self.momentum = momentum
 
     def build(self, input_shape):
-        self.assign = SoftAssignment(
-            self.clusters, self.batch_norm, self.momentum, dtype=self.dtype_policy, name="assign"
+        self.assignment = SoftAssignment(
+            self.clusters, self.batch_norm, self.momentum, dtype=self.dtype_policy, name="assignment"
         )
-        self.assign.build(input_shape)
+        self.assignment.build(input_shape)
         self.normalize = L2Normalization(dtype=self.dtype_policy, name="normalize")
 
     def call(self, inputs, num_frames, training=None):
         mask = frame_mask(num_frames, ops.shape(inputs)[1])
-        assignment = self.assign(inputs, mask, training=training)
+        assignment = self.assignment(inputs, mask, training=training)
         pooled = [ops.sum(assignment, axis=1)]
         if self.max_pool:
             pooled.append(ops.max(assignment, axis=1, initial=0.0))

@@ -4,15 +4,28 @@ import keras
 
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters import (
+    DBoFParams,
     FisherVectorParams,
+    FrameAttentionParams,
     FrameLevelLogisticParams,
+    GatedDBoFParams,
     HiddenLayerParams,
     MixNeXtVLADParams,
     NetVLADParams,
     NeXtVLADParams,
+    SoftDBoFParams,
     VideoMeansParams,
 )
-from yt8m_distill.models import fisher_vector, frame_level_logistic, mix_nextvlad, netvlad, nextvlad, video_level
+from yt8m_distill.models import (
+    dbof,
+    fisher_vector,
+    frame_attention,
+    frame_level_logistic,
+    mix_nextvlad,
+    netvlad,
+    nextvlad,
+    video_level,
+)
 from yt8m_distill.models.front_end import build_front_end
 from yt8m_distill.models.heads import build_head
 from yt8m_distill.models.parts import revive_part, serialize_part
@@ -22,6 +35,10 @@ _AGGREGATORS = {
     MixNeXtVLADParams: mix_nextvlad.build_aggregator,
     NetVLADParams: netvlad.build_aggregator,
     FisherVectorParams: fisher_vector.build_aggregator,
+    DBoFParams: dbof.build_dbof,
+    SoftDBoFParams: dbof.build_soft_dbof,
+    GatedDBoFParams: dbof.build_gated_dbof,
+    FrameAttentionParams: frame_attention.build_aggregator,
     FrameLevelLogisticParams: frame_level_logistic.build_aggregator,
     VideoMeansParams: video_level.build_video_means,
     HiddenLayerParams: video_level.build_hidden_layer,

@@ -7,14 +7,17 @@ import numpy as np
 
 from yt8m_distill.errors import InputError
 from yt8m_distill.layers.batch_normalization import BatchNormalization
+from yt8m_distill.models.dbof import EarlyFusion
 from yt8m_distill.models.late_fusion import LateFusion
 from yt8m_distill.models.mix_nextvlad import MixedAggregator
+from yt8m_distill.models.reference_names.dbof import early_fusion_variables
 from yt8m_distill.models.reference_names.heads import front_end_variables, head_variables
 from yt8m_distill.models.reference_names.late_fusion import late_fusion_variables
 from yt8m_distill.models.reference_names.nextvlad import mix_variables
 
 # {aggregator: its variables under the reference's names}
 _AGGREGATORS = {
+    EarlyFusion: early_fusion_variables,
     LateFusion: late_fusion_variables,
 }
 _OPTIMIZER_NAMES = ("global_step", "beta1_power", "beta2_power")

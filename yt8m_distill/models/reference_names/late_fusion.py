@@ -2,11 +2,13 @@
 
 from yt8m_distill.errors import InputError
 from yt8m_distill.layers.fisher_vector import FisherVector
+from yt8m_distill.layers.gated_dbof import GatedDBoF
 from yt8m_distill.layers.light_vlad import LightVLAD
 from yt8m_distill.layers.netvlad import NetVLAD
 from yt8m_distill.layers.netvlagd import NetVLAGD
 from yt8m_distill.layers.nextvlad import NeXtVLAD
-from yt8m_distill.models.reference_names import vlad
+from yt8m_distill.layers.soft_dbof import SoftDBoF
+from yt8m_distill.models.reference_names import soft_dbof, vlad
 from yt8m_distill.models.reference_names.slim import batch_norm, dense, under
 
 _FEATURES = ("video", "audio")
@@ -31,6 +33,8 @@ _STREAMS = {
     LightVLAD: ("VLAD", vlad.light_vlad_variables),
     NetVLAGD: ("VLAD", vlad.netvlagd_variables),
     FisherVector: ("FV", vlad.fisher_vector_variables),
+    SoftDBoF: ("DBOF", soft_dbof.soft_dbof_variables),
+    GatedDBoF: ("DBOF", soft_dbof.gated_dbof_variables),
 }
 
 
