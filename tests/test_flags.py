@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from made_runs import DATA_FLAGS, FRAME, REPOSITORY, frame_record, make_videos, run_python, video_record, write_shards
@@ -26,6 +28,30 @@ def shards(tmp_path_factory):
     return {level: write_shards(directory, level, [write(v) for v in videos], 2) for level, write in writers.items()}
 
 
+@pytest.fixture(scope="module")
+def twins(request, shards, tmp_path_factory):
+    """{model: (its future training process, its run directory)} of the models tested, as many at a time as cores."""
+    directory = tmp_path_factory.mktemp("twins")
+    asked = {item.callspec.params["model"] for item in request.session.items if "twins" in item.fixturenames}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        training = {model: pool.submit(_train_twin, model, shards, directory) for model in MODELS if model in asked}
+        yield {model: (process, directory / model) for model, process in training.items()}
+
+
+def _train_twin(model, shards, directory):
+    files = shards[registry.model_config(model).level]
+    return run_python(
+        [
+            "train.py",
+            f"--flagfile=flags/smoke/{model}.flags",
+            f"--train_data_pattern={','.join(files)}",
+            f"--eval_data_pattern={files[0]}",
+            f"--train_dir={directory / model}",
+            *DATA_FLAGS,
+        ]
+    )
+
+
 @pytest.mark.parametrize("folder", ["models", "smoke"])
 def test_every_model_has_a_flagfile(folder):
     assert sorted(path.stem for path in (FLAGS / folder).glob("*.flags")) == sorted(MODELS)
@@ -41,21 +67,13 @@ def test_a_flagfile_opens_with_its_command_its_purpose_and_its_time(path):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_smoke_twin_trains_evaluates_and_exports(model, shards, tmp_path):
+def test_the_smoke_twin_trains_evaluates_and_exports(model, shards, twins, tmp_path):
     files = shards[registry.model_config(model).level]
-    train = run_python(
-        [
-            "train.py",
-            f"--flagfile=flags/smoke/{model}.flags",
-            f"--train_data_pattern={','.join(files)}",
-            f"--eval_data_pattern={files[0]}",
-            f"--train_dir={tmp_path}/run",
-            *DATA_FLAGS,
-        ]
-    )
-    assert train.returncode == 0, train.stderr
-    assert json.loads((tmp_path / "run/eval/3.json").read_text())["examples"] == 12
-    run = find_run(str(tmp_path / "run"))
+    training, run_dir = twins[model]
+    train = training.result()
+    assert (train.returncode, train.stderr) == (0, "")
+    assert json.loads((run_dir / "eval/3.json").read_text())["examples"] == 12
+    run = find_run(str(run_dir))
     assert (run.step, run.config.model.name) == (3, model)
     spec, trained = run.config.features, restore_model(run)
     results, _ = evaluate(trained, spec, files, progress=False)
