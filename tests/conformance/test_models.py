@@ -40,6 +40,19 @@ CATALOGUE = {
         "moe_prob_gating": True,
         "pca_eigenvalues": tuple(range(16)),
     },
+    "BidirectionalGRU": {"gru_cells": 8, "gating": "plain"},
+    "BidirectionalGRU_tiny": {"gru_cells": 8},
+    "BidirectionalLSTM": {"lstm_cells": 8},
+    "BidirectionalLSTM_tiny": {"lstm_cells": 8, "state_output": "last_h"},
+    "DualPathGRU": {"gru_cells": 8},
+    "DualPathGRU_tiny": {"gru_cells": 8},
+    "GRU": {"gru_cells": 8},
+    "GRU_tiny": {"gru_cells": 8, "gru_backward": True, "state_output": "last_h"},
+    "HRNN": {"lstm_cells": 8, "max_num_frames": 20, "num_inputs_to_lstm": 5},
+    "HRNN_student_30": {"lstm_cells": 8, "num_inputs_to_lstm": 15},
+    "HRNN_tiny": {"lstm_cells": 8, "num_inputs_to_lstm": 100},
+    "LSTM": {"lstm_cells": 8},
+    "LSTM_tiny": {"lstm_cells": 8, "lstm_layers": 2, "lstm_backward": True, "state_output": "every_state"},
     "HiddenLayer": {"num_hidden_units": 16, "hidden_batch_norm": True, "input_dropout": 0.1},
     "HiddenLayer_tiny": {},
     "Logistic": {},
@@ -64,7 +77,8 @@ CATALOGUE = {
     "NetVLAGD_tiny": {**SMALL_NETVLAD, "netvlad_relu": False},
     "NeXtVLAD_tiny": SMALL_NEXTVLAD,
 }
-ORDER_OF_FRAMES_MATTERS = set()
+RECURRENT = ("LSTM", "GRU", "BidirectionalLSTM", "BidirectionalGRU", "DualPathGRU", "HRNN")
+ORDER_OF_FRAMES_MATTERS = {*RECURRENT, *(f"{name}_tiny" for name in RECURRENT), "HRNN_student_30"}
 DROPOUTS = ("drop_rate", "hidden_dropout", "input_dropout")
 CLASSES = 7
 

@@ -24,6 +24,7 @@ def collect_runners():
         "golden_compression",
         "golden_vlad",
         "golden_dbof",
+        "golden_rnn",
     ):
         try:
             runners |= importlib.import_module(name).RUNNERS

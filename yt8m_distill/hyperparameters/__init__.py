@@ -6,21 +6,35 @@ from yt8m_distill.hyperparameters.frame_attention import FrameAttentionParams
 from yt8m_distill.hyperparameters.frame_level_logistic import FrameLevelLogisticParams
 from yt8m_distill.hyperparameters.front_end import FrontEndParams
 from yt8m_distill.hyperparameters.head import HeadParams
+from yt8m_distill.hyperparameters.hierarchical_rnn import HierarchicalRNNParams
 from yt8m_distill.hyperparameters.mix_nextvlad import MixNeXtVLADParams
 from yt8m_distill.hyperparameters.netvlad import NetVLADParams
 from yt8m_distill.hyperparameters.nextvlad import NeXtVLADParams
 from yt8m_distill.hyperparameters.registry import ModelConfig
+from yt8m_distill.hyperparameters.rnn import (
+    BidirectionalGRUParams,
+    BidirectionalLSTMParams,
+    DualPathGRUParams,
+    GRUParams,
+    LSTMParams,
+)
 from yt8m_distill.hyperparameters.video_level import HiddenLayerParams, VideoMeansParams
 
 __all__ = [
+    "BidirectionalGRUParams",
+    "BidirectionalLSTMParams",
     "DBoFParams",
+    "DualPathGRUParams",
     "FisherVectorParams",
     "FrameAttentionParams",
     "FrameLevelLogisticParams",
     "FrontEndParams",
+    "GRUParams",
     "GatedDBoFParams",
     "HeadParams",
     "HiddenLayerParams",
+    "HierarchicalRNNParams",
+    "LSTMParams",
     "MixNeXtVLADParams",
     "ModelConfig",
     "NeXtVLADParams",

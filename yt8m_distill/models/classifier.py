@@ -4,12 +4,18 @@ import keras
 
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters import (
+    BidirectionalGRUParams,
+    BidirectionalLSTMParams,
     DBoFParams,
+    DualPathGRUParams,
     FisherVectorParams,
     FrameAttentionParams,
     FrameLevelLogisticParams,
     GatedDBoFParams,
+    GRUParams,
     HiddenLayerParams,
+    HierarchicalRNNParams,
+    LSTMParams,
     MixNeXtVLADParams,
     NetVLADParams,
     NeXtVLADParams,
@@ -18,12 +24,15 @@ from yt8m_distill.hyperparameters import (
 )
 from yt8m_distill.models import (
     dbof,
+    dual_path_gru,
     fisher_vector,
     frame_attention,
     frame_level_logistic,
+    hierarchical_rnn,
     mix_nextvlad,
     netvlad,
     nextvlad,
+    rnn,
     video_level,
 )
 from yt8m_distill.models.front_end import build_front_end
@@ -39,6 +48,12 @@ _AGGREGATORS = {
     SoftDBoFParams: dbof.build_soft_dbof,
     GatedDBoFParams: dbof.build_gated_dbof,
     FrameAttentionParams: frame_attention.build_aggregator,
+    LSTMParams: rnn.build_lstm,
+    GRUParams: rnn.build_gru,
+    BidirectionalLSTMParams: rnn.build_bidirectional_lstm,
+    BidirectionalGRUParams: rnn.build_bidirectional_gru,
+    DualPathGRUParams: dual_path_gru.build_aggregator,
+    HierarchicalRNNParams: hierarchical_rnn.build_aggregator,
     FrameLevelLogisticParams: frame_level_logistic.build_aggregator,
     VideoMeansParams: video_level.build_video_means,
     HiddenLayerParams: video_level.build_hidden_layer,

@@ -14,11 +14,14 @@ from yt8m_distill.models.reference_names.dbof import early_fusion_variables
 from yt8m_distill.models.reference_names.heads import front_end_variables, head_variables
 from yt8m_distill.models.reference_names.late_fusion import late_fusion_variables
 from yt8m_distill.models.reference_names.nextvlad import mix_variables
+from yt8m_distill.models.reference_names.rnn import recurrent_variables
+from yt8m_distill.models.rnn import RecurrentAggregator
 
 # {aggregator: its variables under the reference's names}
 _AGGREGATORS = {
     EarlyFusion: early_fusion_variables,
     LateFusion: late_fusion_variables,
+    RecurrentAggregator: recurrent_variables,
 }
 _OPTIMIZER_NAMES = ("global_step", "beta1_power", "beta2_power")
 _OPTIMIZER_SUFFIXES = ("/Adam", "/Adam_1", "/ExponentialMovingAverage")
