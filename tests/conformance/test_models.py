@@ -32,6 +32,8 @@ CATALOGUE = {
     "GatedDBoF_tiny": {**SMALL_DBOF, "fc_dimred": False},
     "SoftDBoF": {**SMALL_DBOF, "softdbof_maxpool": True},
     "SoftDBoF_tiny": {**SMALL_DBOF, "dbof_add_batch_norm": False},
+    "FASTGRU": {"clip_positions": 4, "expensive_every": 0, "fast_gru_channels": 8},
+    "FASTGRU_tiny": {"clip_aggregation": "concat", "clip_positions": 4, "fast_gru_channels": 16},
     "FVNet_96_1540": SMALL_FV,
     "FrameLevelLogistic": {
         "gating": "batch_norm",
@@ -77,7 +79,7 @@ CATALOGUE = {
     "NetVLAGD_tiny": {**SMALL_NETVLAD, "netvlad_relu": False},
     "NeXtVLAD_tiny": SMALL_NEXTVLAD,
 }
-RECURRENT = ("LSTM", "GRU", "BidirectionalLSTM", "BidirectionalGRU", "DualPathGRU", "HRNN")
+RECURRENT = ("LSTM", "GRU", "BidirectionalLSTM", "BidirectionalGRU", "DualPathGRU", "HRNN", "FASTGRU")
 ORDER_OF_FRAMES_MATTERS = {*RECURRENT, *(f"{name}_tiny" for name in RECURRENT), "HRNN_student_30"}
 DROPOUTS = ("drop_rate", "hidden_dropout", "input_dropout")
 CLASSES = 7

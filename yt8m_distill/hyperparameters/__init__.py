@@ -1,6 +1,7 @@
 """Models in numbers. Importing this package registers every variant; it imports the standard library only."""
 
 from yt8m_distill.hyperparameters.dbof import DBoFParams, GatedDBoFParams, SoftDBoFParams
+from yt8m_distill.hyperparameters.fast_gru import FastGRUParams
 from yt8m_distill.hyperparameters.fisher_vector import FisherVectorParams
 from yt8m_distill.hyperparameters.frame_attention import FrameAttentionParams
 from yt8m_distill.hyperparameters.frame_level_logistic import FrameLevelLogisticParams
@@ -25,6 +26,7 @@ __all__ = [
     "BidirectionalLSTMParams",
     "DBoFParams",
     "DualPathGRUParams",
+    "FastGRUParams",
     "FisherVectorParams",
     "FrameAttentionParams",
     "FrameLevelLogisticParams",

@@ -8,6 +8,7 @@ from yt8m_distill.hyperparameters import (
     BidirectionalLSTMParams,
     DBoFParams,
     DualPathGRUParams,
+    FastGRUParams,
     FisherVectorParams,
     FrameAttentionParams,
     FrameLevelLogisticParams,
@@ -25,6 +26,7 @@ from yt8m_distill.hyperparameters import (
 from yt8m_distill.models import (
     dbof,
     dual_path_gru,
+    fast_gru,
     fisher_vector,
     frame_attention,
     frame_level_logistic,
@@ -54,6 +56,7 @@ _AGGREGATORS = {
     BidirectionalGRUParams: rnn.build_bidirectional_gru,
     DualPathGRUParams: dual_path_gru.build_aggregator,
     HierarchicalRNNParams: hierarchical_rnn.build_aggregator,
+    FastGRUParams: fast_gru.build_aggregator,
     FrameLevelLogisticParams: frame_level_logistic.build_aggregator,
     VideoMeansParams: video_level.build_video_means,
     HiddenLayerParams: video_level.build_hidden_layer,
