@@ -93,7 +93,8 @@ def _overrides(config, name):
 
 
 def sampled_frames(golden):
-    frames, num_frames, uniform = (golden.inputs[key] for key in ("model_input", "num_frames", "uniform"))
+    frames = golden.inputs["model_input"]
+    num_frames, uniform = (ops.convert_to_tensor(golden.inputs[key]) for key in ("num_frames", "uniform"))
     if golden.config["sample_random_frames"]:
         indices = random_frame_indices(uniform, num_frames)
     else:
