@@ -56,4 +56,6 @@ def FASTGRU():
 @register
 def FASTGRU_tiny():
     """128 channels over frames of any features, for a demonstration on two cores."""
-    return ModelConfig(aggregator=FastGRUParams(fast_gru_channels=128))
+    return ModelConfig(
+        aggregator=FastGRUParams(fast_gru_channels=128), front_end=FrontEndParams(normalization="joint_rms")
+    )
