@@ -16,8 +16,8 @@ def test_the_top_layer_sees_both_directions_frame_by_frame(cell, units):
     assert stack.compute_output_shape(FRAMES.shape) == outputs.shape == (2, units)
     for row, count in enumerate(NUM_FRAMES):
         frames, everything = FRAMES[row : row + 1, :count], np.array([count])
-        forward = ops.convert_to_numpy(stack.forward(frames, everything)[0])
-        backward = ops.convert_to_numpy(stack.backward(frames[:, ::-1].copy(), everything)[0])[:, ::-1]
+        forward = ops.convert_to_numpy(stack.forward_layer(frames, everything)[0])
+        backward = ops.convert_to_numpy(stack.backward_layer(frames[:, ::-1].copy(), everything)[0])[:, ::-1]
         expected = stack.top(np.concatenate([forward, backward], axis=-1), everything)
         np.testing.assert_allclose(outputs[row], ops.convert_to_numpy(expected)[0], atol=1e-6)
 

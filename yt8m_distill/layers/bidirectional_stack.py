@@ -42,17 +42,17 @@ class BidirectionalStack(keras.layers.Layer):
         self.state_output = state_output
         policy = self.dtype_policy
         self.top = RecurrentStack(cell, units, 1, state_output, dtype=policy, name="top")
-        self.forward = CELLS[cell](units // 2, dtype=policy, name="forward")
-        self.backward = CELLS[cell](units // 2, dtype=policy, name="backward")
+        self.forward_layer = CELLS[cell](units // 2, dtype=policy, name="forward_layer")
+        self.backward_layer = CELLS[cell](units // 2, dtype=policy, name="backward_layer")
 
     def build(self, input_shape, num_frames_shape=None):
-        self.forward.build(input_shape)
-        self.backward.build(input_shape)
+        self.forward_layer.build(input_shape)
+        self.backward_layer.build(input_shape)
         self.top.build((*input_shape[:-1], self.units // 2 * 2))
 
     def call(self, inputs, num_frames):
-        forward, _ = self.forward(inputs, num_frames)
-        backward, _ = self.backward(reverse_frames(inputs, num_frames), num_frames)
+        forward, _ = self.forward_layer(inputs, num_frames)
+        backward, _ = self.backward_layer(reverse_frames(inputs, num_frames), num_frames)
         both = ops.concatenate([forward, reverse_frames(backward, num_frames)], axis=-1)
         return self.top(both, num_frames)
 

@@ -36,8 +36,8 @@ def recurrent_variables(aggregator):
 def bidirectional_variables(stack):
     """{name: variables} of a `BidirectionalStack`."""
     return {
-        **stack_variables("bidirectional_rnn/fw", [stack.forward]),
-        **stack_variables("bidirectional_rnn/bw", [stack.backward]),
+        **stack_variables("bidirectional_rnn/fw", [stack.forward_layer]),
+        **stack_variables("bidirectional_rnn/bw", [stack.backward_layer]),
         **stack_variables("rnn", stack.top.recurrent_layers),
     }
 
