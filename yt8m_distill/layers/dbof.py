@@ -5,6 +5,7 @@ from keras import ops
 
 from yt8m_distill.layers.batch_normalization import BatchNormalization
 from yt8m_distill.layers.frame_mask import frame_mask
+from yt8m_distill.layers.frame_maximum import frame_maximum
 from yt8m_distill.layers.hidden import ACTIVATIONS, activate
 
 POOLINGS = ("max", "average")
@@ -76,7 +77,7 @@ class DBoF(keras.layers.Layer):
         scores = ops.matmul(ops.where(mask[:, :, None] > 0, inputs, inputs[:, :1]), self.kernel)
         scale, shift = self._scale_and_shift(scores, mask, training)
         sign = ops.where(scale < 0, -1.0, 1.0)
-        largest = ops.max(scores * ops.cast(sign, scores.dtype), axis=1, initial=_LEAST)
+        largest = frame_maximum(scores * ops.cast(sign, scores.dtype), _LEAST)
         pooled = activate(ops.cast(largest, "float32") * (sign * scale) + shift, self.activation)
         return pooled * ops.cast(ops.any(mask > 0, axis=1, keepdims=True), "float32")
 

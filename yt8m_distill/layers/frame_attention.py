@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from yt8m_distill.layers.frame_mask import frame_mask
+from yt8m_distill.layers.frame_maximum import frame_maximum
 from yt8m_distill.layers.hidden import Hidden
 
 # Below any score: what padding gets, and the largest score of no frames.
@@ -82,13 +83,13 @@ class FrameAttention(keras.layers.Layer):
     def weigh(self, inputs, mask):
         """The weights of the frames: float32 (batch, heads, frames), each row's sum 1, or 0 without frames."""
         scored = self.squash(inputs) * self.gate(inputs) if self.score_units else inputs
-        scores = ops.transpose(ops.cast(self.score(scored), "float32"), (0, 2, 1))
-        mask = mask[:, None, :]
-        scores = scores * mask + _LEAST * (1.0 - mask)
-        largest = ops.max(scores, axis=-1, keepdims=True, initial=_LEAST)
-        weights = ops.exp(scores - ops.stop_gradient(largest)) * mask
+        mask = mask[:, :, None]
+        scores = ops.cast(self.score(scored), "float32") * mask + _LEAST * (1.0 - mask)
+        largest = ops.stop_gradient(frame_maximum(scores, _LEAST))
+        weights = ops.exp(scores - largest[:, None, :]) * mask
         # The largest score weighs 1, so that only the sum of no frames is less.
-        return weights / ops.maximum(ops.sum(weights, axis=-1, keepdims=True), 1.0)
+        weights = weights / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1.0)
+        return ops.transpose(weights, (0, 2, 1))
 
     def compute_output_shape(self, input_shape, num_frames_shape=None):
         return (input_shape[0], self.units)

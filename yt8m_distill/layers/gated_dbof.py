@@ -5,6 +5,7 @@ from keras import ops
 
 from yt8m_distill.layers.batch_normalization import BatchNormalization
 from yt8m_distill.layers.frame_mask import frame_mask
+from yt8m_distill.layers.frame_maximum import frame_maximum
 from yt8m_distill.layers.l2_normalization import L2Normalization
 from yt8m_distill.layers.soft_assignment import SoftAssignment
 
@@ -59,7 +60,7 @@ class GatedDBoF(keras.layers.Layer):
     def call(self, inputs, num_frames, training=None):
         mask = frame_mask(num_frames, ops.shape(inputs)[1])
         assignment = self.assignment(inputs, mask, training=training)
-        gates = self.gate(self.reduce(self.normalize(ops.max(assignment, axis=1, initial=0.0))))
+        gates = self.gate(self.reduce(self.normalize(frame_maximum(assignment, 0.0))))
         if self.batch_norm:
             gates = self.gate_bn(gates, training=training)
         gated = ops.sigmoid(ops.cast(gates, "float32")) * ops.sum(assignment, axis=1)

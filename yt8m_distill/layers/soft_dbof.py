@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from yt8m_distill.layers.frame_mask import frame_mask
+from yt8m_distill.layers.frame_maximum import frame_maximum
 from yt8m_distill.layers.l2_normalization import L2Normalization
 from yt8m_distill.layers.soft_assignment import SoftAssignment
 
@@ -53,7 +54,7 @@ class SoftDBoF(keras.layers.Layer):
         assignment = self.assignment(inputs, mask, training=training)
         pooled = [ops.sum(assignment, axis=1)]
         if self.max_pool:
-            pooled.append(ops.max(assignment, axis=1, initial=0.0))
+            pooled.append(frame_maximum(assignment, 0.0))
         unit = [self.normalize(x) for x in pooled]
         return ops.cast(ops.concatenate(unit, axis=-1), self.compute_dtype)
 
