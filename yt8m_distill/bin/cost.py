@@ -4,7 +4,8 @@
   python -m yt8m_distill.bin.cost --models=all
 
 A multiply-add is one a * b summed up in a product of matrices; everything else, such as norms and gates, is left out.
-No weight is allocated and no data is read. Several models (or all) are compared, one a line.
+No weight is allocated and no data is read. Several models are compared, one a line; "all" are those that can read the
+features described.
 """
 
 import csv
@@ -31,6 +32,7 @@ MB, MIB = 10**6, 2**20
 def main(arguments):
     """Counts the models of the flags, or that of a run."""
     command.no_arguments(arguments)
+    everything = FLAGS.model == "all" and not FLAGS.checkpoint
     described = _run() if FLAGS.checkpoint else _models()
     frames = _frames(described)
     if FLAGS.output_csv:
@@ -39,7 +41,14 @@ def main(arguments):
 
     from yt8m_distill.cost.model_cost import model_cost
 
-    costs = [model_cost(config, spec, frames) for config, spec in described]
+    costs = []
+    for config, spec in described:
+        try:
+            costs.append(model_cost(config, spec, frames))
+        except InputError as error:
+            if not everything:
+                raise
+            print(f"left out: {config.name}: {error}\n", flush=True)
     print(_layer_table(costs[0]) if len(costs) == 1 else _model_table(costs))
     if FLAGS.output_csv:
         _write(costs, FLAGS.output_csv)

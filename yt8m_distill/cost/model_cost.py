@@ -11,15 +11,14 @@ import random
 import threading
 
 import keras
-from keras import ops
 
 from yt8m_distill.cost.products import ProductCounter
 from yt8m_distill.models.classifier import build_model
 
 BYTES_PER_WEIGHT = 4  # float32
 
-# What does not depend on the number of frames is the same with few, and with whole blocks of frames more.
-_FEW_FRAMES, _MORE_FRAMES = 2, 1000
+# Whatever depends on the number of frames, be it by whole blocks of frames, differs between these two.
+_FEW_AND_MANY = (2, 300)
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -101,7 +100,7 @@ def model_cost(config, spec, frames=(300,)):
 def _model_cost(config, spec, frames):
     with keras.StatelessScope(initialize_variables=False):
         model = build_model(config, spec)
-        runs = {count: _products(model, spec, count) for count in (*frames, _FEW_FRAMES, frames[0] + _MORE_FRAMES)}
+        runs = {count: _products(model, spec, count) for count in (*frames, *_FEW_AND_MANY)}
     trainable, non_trainable = _weights(model.trainable_weights), _weights(model.non_trainable_weights)
     layers = tuple(
         LayerCost(
@@ -138,7 +137,8 @@ def _products(model, spec, frames):
         inputs["num_frames"] = keras.KerasTensor((1,), "int32")
     counter = ProductCounter()
     with counter.counting():
-        _Fresh(model, counter).compute_output_spec(inputs)
+        weights = [keras.KerasTensor(variable.shape, variable.dtype) for variable in model.variables]
+        _Fresh(model, counter).compute_output_spec(inputs, weights)
     paths = dict(_layer_paths(model))
     products = {}
     for layer, found in counter.found.items():
@@ -155,15 +155,18 @@ def _layer_paths(layer, path=""):
 
 
 class _Fresh(keras.layers.Layer):
-    """Calls a model with a counter set to zero: some backends call it again where the first attempt fails."""
+    """Calls a model whose weights have no values, with values that are shapes, and a counter set to zero.
+
+    Some backends call it again where the first attempt fails.
+    """
 
     def __init__(self, model, counter):
         super().__init__()
         self.model = model
         self.counter = counter
 
-    def call(self, inputs):
+    def call(self, inputs, weights):
         self.counter.found.clear()
-        for variable in self.model.variables:
-            variable.assign(ops.zeros(variable.shape, variable.dtype))
+        for variable, value in zip(self.model.variables, weights, strict=True):
+            variable.assign(value)
         return self.model(inputs)
