@@ -123,6 +123,10 @@ def run_losses(path):
     }
     if config.get("willow_alpha") == 0.5:
         per_video["CrossEntropyLoss/willow"] = cross_entropy
+    for share in config.get("lambda_factors", ()):
+        # The loss is linear in the labels, so the teacher's and the true ones are mixed first.
+        mixed = share * golden["inputs/soft_labels_orig_prediction"] + (1 - share) * labels
+        per_video[f"MixedCrossEntropyLoss/skalic_lambda_{share}"] = losses.cross_entropy(mixed, predictions)
     outputs = {key.removeprefix("outputs/"): value for key, value in golden.items() if key.startswith("outputs/")}
     for name in per_video.keys() & outputs.keys():
         actual = np.mean(per_video[name], dtype=np.float64)
