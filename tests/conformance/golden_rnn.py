@@ -55,12 +55,21 @@ def _head(golden):
 
 def _run(golden, name, **overrides):
     """Predictions and what the classifier reads; the file's inputs are normalised already."""
-    frames = golden.inputs["model_input"]
+    frames = _frames(golden)
     model = _model(name, frames.shape[2], golden.config, normalization="none", **overrides)
     load_reference_weights(model, golden.weights)
     outputs = model({"frames": frames, "num_frames": golden.inputs["num_frames"]})
     classifier_input = model.head.classifier_input(outputs["representation"])
     return golden.compare({"predictions": outputs["predictions"], "classifier_input": classifier_input})
+
+
+def _frames(golden):
+    """The file's frames; WILLOW's `random_sequence` draws them with replacement, by the uniform numbers of the file."""
+    frames = golden.inputs["model_input"]
+    if not golden.config.get("random_sequence"):
+        return frames
+    drawn = (golden.inputs["uniform"] * golden.inputs["num_frames"][:, None]).astype(np.int32)
+    return frames[np.arange(len(frames))[:, None], drawn]
 
 
 def _model(name, size, config, **overrides):

@@ -205,7 +205,7 @@ def test_padded_float_frames_change_nothing(name):
 @every_frame_level_model
 def test_any_number_of_frames_gives_finite_numbers(name):
     model = small(name)
-    for num_frames, rows in [((0, 0), 3), ((0, 0), 0), ((1, 1), 1), ((300, 1), 300)]:
+    for num_frames, rows in [((0, 0), 3), ((0, 0), 0), ((1, 1), 1), ((40, 1), 40)]:
         for training in (False, True):
             outputs = predict(model, batch_of(name, num_frames, rows), training=training)
             assert all(np.isfinite(value).all() for value in outputs.values()), (num_frames, rows, training)
