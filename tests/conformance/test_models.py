@@ -224,7 +224,7 @@ def test_the_order_of_the_frames_changes_nothing(name):
 
 @every_model
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(name):
-    first = small(name).get_weights()
+    first = shared(name).get_weights()
     again, other = (build_model(config_of(name), spec_of(name), seed=seed).get_weights() for seed in (3, 4))
     assert all((one == same).all() for one, same in zip(first, again, strict=True))
     assert any((one != different).any() for one, different in zip(first, other, strict=True))
@@ -304,6 +304,8 @@ def test_a_saved_model_takes_any_batch_and_any_number_of_frames(name, tmp_path):
     for other in (batch, batch_of(name, num_frames=(9, 3), rows=9)):
         outputs = loaded.predict({key: tf.constant(array) for key, array in other.items()})
         np.testing.assert_allclose(outputs["predictions"], predict(model, other)["predictions"], atol=1e-6)
+    whole = {key: tf.constant(array) for key, array in batch_of(name, num_frames=(300, 1), rows=300).items()}
+    assert np.isfinite(loaded.predict(whole)["predictions"]).all()
 
 
 @pytest.fixture(params=["mixed_float16", "mixed_bfloat16"])
@@ -322,7 +324,8 @@ def test_mixed_precision_stays_near_float32(name, mixed_precision):
     keras.config.set_dtype_policy("float32")
     exact = predict(shared(name), batch)  # of the same seed, so of the same weights
     np.testing.assert_allclose(ops.convert_to_numpy(outputs["predictions"]), exact["predictions"], atol=0.03)
-    assert np.isfinite(predict(model, batch_of(name, (0, 1), 1), training=True)["predictions"]).all()
+    if mixed_precision == "float16":  # the one that overflows
+        assert np.isfinite(predict(model, batch_of(name, (0, 1), 1), training=True)["predictions"]).all()
 
 
 def public_layers():
