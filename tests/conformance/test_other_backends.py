@@ -36,11 +36,14 @@ def expected(tmp_path_factory):
     return path
 
 
+def where_installed(backend):
+    missing = importlib.util.find_spec(backend) is None
+    return pytest.param(backend, marks=pytest.mark.skipif(missing, reason=f"{backend} is not installed"))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("backend", [where_installed("jax"), where_installed("torch")])
 def test_every_model_predicts_the_same_and_trains(backend, expected):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
     # Compilation, not computation, is what takes time here.
     environment = {"KERAS_BACKEND": backend, "XLA_FLAGS": "--xla_backend_optimization_level=0"}
     process = run_python(["-c", _WITHOUT_TENSORFLOW, str(expected), str(HERE)], timeout=900, **environment)
