@@ -25,14 +25,10 @@ def layers_of(cost):
     return {layer.path: layer for layer in cost.layers}
 
 
-# {model: the data it is for, where this is not YouTube-8M}
-DATA = {"FASTGRU": FeatureSpec(("expensive", "light"), (401408, 401408), num_classes=400, max_frames=8)}
-
-
 @functools.cache
 def cost_of(name, frames=(300,), **overrides):
     config = registry.model_config(name, **overrides)
-    return model_cost(config, DATA.get(name, FeatureSpec(level=config.level)), frames)
+    return model_cost(config, FeatureSpec(level=config.level), frames)
 
 
 @functools.cache

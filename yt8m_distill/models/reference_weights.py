@@ -23,6 +23,7 @@ _AGGREGATORS = {
     LateFusion: late_fusion_variables,
     RecurrentAggregator: recurrent_variables,
 }
+_NAMED = 6  # misfits spelled out in an error
 _OPTIMIZER_NAMES = ("global_step", "beta1_power", "beta2_power")
 _OPTIMIZER_SUFFIXES = ("/Adam", "/Adam_1", "/ExponentialMovingAverage")
 
@@ -87,7 +88,10 @@ def assign_weights(variables, values, scope="tower"):
         if arrays[name].shape != expected:
             problems.append(f"{name} is {arrays[name].shape} and the model's is {expected}")
     if problems:
-        raise InputError(f"The reference weights do not fit the model: {'; '.join(problems)}. Check its sizes.")
+        more = f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
+        raise InputError(
+            f"The reference weights do not fit the model: {'; '.join(problems[:_NAMED])}{more}. Check --model and sizes."
+        )
     for name, targets in parts.items():
         ends = np.cumsum([target.shape[0] for target in targets])
         for target, piece in zip(targets, np.split(arrays[name], ends[:-1]), strict=True):
