@@ -90,7 +90,7 @@ def assign_weights(variables, values, scope="tower"):
     if problems:
         more = f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
         raise InputError(
-            f"The reference weights do not fit the model: {'; '.join(problems[:_NAMED])}{more}. Check --model and sizes."
+            f"The reference weights do not fit the model: {'; '.join(problems[:_NAMED])}{more}. Check --model."
         )
     for name, targets in parts.items():
         ends = np.cumsum([target.shape[0] for target in targets])
