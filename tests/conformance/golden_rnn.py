@@ -100,12 +100,12 @@ def run_hrnn(path):
 
 
 def _hierarchical(golden, shape, chunks, scope):
-    """Teacher or student, with the weights of its scope; their heads lie in a scope `classifier` of their own."""
+    """Teacher or student, with the weights of its scope."""
     overrides = {name: golden.config[name] for name in ("lstm_cells", "lstm_layers", "moe_num_mixtures")}
     overrides |= {"max_num_frames": shape[0], "num_inputs_to_lstm": chunks}
     model = _model("HierarchicalLstmModel", shape[1], golden.config, **overrides)
     weights = {name: array for name, array in golden.weights.items() if name.startswith(f"{scope}/")}
-    load_reference_weights(model, {name.replace("/classifier/", "/"): w for name, w in weights.items()}, scope)
+    load_reference_weights(model, weights, scope)
     return model
 
 

@@ -5,6 +5,7 @@ from keras import ops
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters import registry
 from yt8m_distill.models.classifier import build_model
+from yt8m_distill.models.reference_weights import reference_variables
 from yt8m_distill.spec import FeatureSpec
 
 SPEC = FeatureSpec(sizes=(16, 8), num_classes=5)
@@ -45,3 +46,10 @@ def test_one_branch_is_that_branch_alone():
 def test_heads_that_cannot_be_mixed_are_refused(overrides):
     with pytest.raises(InputError, match="mixes the logits of its branches"):
         build(**overrides)
+
+
+def test_the_reference_names_every_weight_or_says_that_it_cannot():
+    names = reference_variables(build(input_batch_norm=True, gating="none")).keys()
+    assert "input_bn/gamma" in names and not any("gating" in name for name in names)
+    with pytest.raises(InputError, match="--head_hidden_units must be 0"):
+        reference_variables(build(head_hidden_units=8))

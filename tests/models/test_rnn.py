@@ -69,6 +69,11 @@ def test_the_scope_of_the_reference_follows_from_the_states(overrides, scope):
     assert f"{scope}/cell_1/basic_lstm_cell/bias" in reference_variables(model)
 
 
+def test_the_head_of_h_rnn_lies_in_a_scope_of_its_own():
+    names = reference_variables(build_model(registry.model_config("HRNN", lstm_cells=4), SPEC))
+    assert {"classifier/gates/weights", "classifier/experts/weights", "classifier/experts/biases"} < names.keys()
+
+
 @pytest.mark.parametrize(
     ("name", "overrides", "message"),
     [

@@ -7,6 +7,7 @@ import numpy as np
 
 from yt8m_distill.errors import InputError
 from yt8m_distill.layers.batch_normalization import BatchNormalization
+from yt8m_distill.layers.hierarchical_lstm import HierarchicalLSTM
 from yt8m_distill.models.dbof import EarlyFusion
 from yt8m_distill.models.late_fusion import LateFusion
 from yt8m_distill.models.mix_nextvlad import MixedAggregator
@@ -15,6 +16,7 @@ from yt8m_distill.models.reference_names.heads import front_end_variables, head_
 from yt8m_distill.models.reference_names.late_fusion import late_fusion_variables
 from yt8m_distill.models.reference_names.nextvlad import mix_variables
 from yt8m_distill.models.reference_names.rnn import recurrent_variables
+from yt8m_distill.models.reference_names.slim import under
 from yt8m_distill.models.rnn import RecurrentAggregator
 
 # {aggregator: its variables under the reference's names}
@@ -48,13 +50,13 @@ def load_reference_weights(model, values, scope="tower"):
 
 def reference_variables(model):
     """{reference variable name without its scope: variable of `model`, or several that the reference stores as one}."""
+    front_end = front_end_variables(model.front_end, model.feature_sizes)
     if isinstance(model.aggregator, MixedAggregator):
-        return mix_variables(model)
-    return {
-        **front_end_variables(model.front_end, model.feature_sizes),
-        **_aggregator_variables(model.aggregator),
-        **head_variables(model.head),
-    }
+        return {**front_end, **mix_variables(model)}
+    head = head_variables(model.head)
+    if isinstance(getattr(model.aggregator, "recurrence", None), HierarchicalLSTM):
+        head = under("classifier", head)  # H-RNN's head has a scope of its own
+    return {**front_end, **_aggregator_variables(model.aggregator), **head}
 
 
 def _aggregator_variables(aggregator):

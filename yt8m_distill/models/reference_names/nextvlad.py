@@ -1,6 +1,6 @@
 """Reference names of NeXtVLAD and MixNeXtVLAD (linrongc/youtube-8m)."""
 
-from yt8m_distill.models.reference_names.heads import classifier_variables, gate_variables
+from yt8m_distill.models.reference_names.heads import head_variables
 from yt8m_distill.models.reference_names.late_fusion import late_fusion_variables
 from yt8m_distill.models.reference_names.slim import batch_norm, dense, under
 
@@ -13,7 +13,5 @@ def mix_variables(model):
     }
     for index, (branch, head) in enumerate(zip(model.aggregator.branches, model.head.heads, strict=True)):
         lower = {name.replace("_VLAD/", "_vlad/"): v for name, v in late_fusion_variables(branch).items()}
-        variables |= under(
-            f"branch_{index}", {**lower, **gate_variables(head.gate), **classifier_variables(head.classifier)}
-        )
+        variables |= under(f"branch_{index}", {**lower, **head_variables(head)})
     return variables
