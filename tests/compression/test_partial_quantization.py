@@ -85,6 +85,13 @@ def test_kmeans_loses_less_than_quantiles_and_equal_steps():
     assert loss < 0.5 * squared_error(values, uniform_codebook(values))
 
 
+def test_an_outlier_takes_one_of_the_kmeans_centres_and_no_more():
+    values = normal()
+    with_outlier = np.append(values, np.float32(250 * values.max()))
+    loss = squared_error(with_outlier, kmeans_codebook(with_outlier))
+    assert loss < 1.05 * squared_error(values, kmeans_codebook(values))
+
+
 def test_kmeans_centres_are_the_means_of_their_clusters():
     values = normal()
     codebook = kmeans_codebook(values)

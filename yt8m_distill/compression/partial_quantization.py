@@ -13,6 +13,7 @@ from yt8m_distill.errors import InputError
 MIN_ELEMENTS = 17_000
 CODES = 256
 _CHUNK = 2**18  # values assigned together: 15 MB of temporaries at most
+_CAPS = 5  # cuts of the widest gaps' shares, each of which makes the sum smaller that sets the next one
 _ROUNDS = 30  # of k-means; from where it starts, more change the error by less than 0.1 %
 
 
@@ -94,8 +95,12 @@ def kmeans_codebook(array):
     """
     values = np.sort(array.astype(np.float64), axis=None)
     running_sums = np.concatenate([[0.0], np.cumsum(values)])
-    # The density is one over the gap between neighbours, so its cube root gathers gap^(2/3) in each gap.
-    gathered = np.concatenate([[0.0], np.cumsum(np.diff(values) ** (2 / 3))])
+    # The density is one over the gap between neighbours, so its cube root gathers gap^(2/3) in each gap, up to about
+    # one centre's share: the gap before an outlier would take many centres to where there is no value.
+    shares = np.diff(values) ** (2 / 3)
+    for _ in range(_CAPS):
+        shares = np.minimum(shares, shares.sum() / CODES)
+    gathered = np.concatenate([[0.0], np.cumsum(shares)])
     centres = np.interp(np.linspace(0.0, gathered[-1], CODES), gathered, values)
     for _ in range(_ROUNDS):
         inner = np.searchsorted(values, (centres[1:] + centres[:-1]) / 2)
