@@ -8,6 +8,7 @@ One run directory a flagfile and seed; the same command goes on where it was sto
 
 import glob
 import os
+import pathlib
 
 from absl import flags
 
@@ -32,9 +33,7 @@ def main(arguments):
             raise InputError(f"--{name} is missing (see --help).")
     if not all(seed.isdigit() for seed in FLAGS.seeds):
         raise InputError(f"--seeds={','.join(FLAGS.seeds)}: expected whole numbers separated by commas.")
-    flagfiles = sorted(path for pattern in FLAGS.flagfiles.split(",") for path in glob.glob(pattern))
-    if not flagfiles:
-        raise InputError(f"--flagfiles={FLAGS.flagfiles}: there is no such file.")
+    flagfiles = _flagfiles(FLAGS.flagfiles.split(","))
     command.import_tensorflow()
 
     from yt8m_distill.experiments.comparison import compare, summary
@@ -43,6 +42,21 @@ def main(arguments):
     data = (FLAGS.train_data_pattern, FLAGS.eval_data_pattern)
     table = compare(flagfiles, seeds, FLAGS.output_dir, *data, FLAGS.train_flag)
     print(f"\n{summary(table)}\n\nwritten to {os.path.join(FLAGS.output_dir, 'table.csv')}")
+
+
+def _flagfiles(patterns):
+    """The files that the patterns name, in alphabetical order."""
+    paths, names = set(), {}
+    for pattern in patterns:
+        found = glob.glob(pattern)
+        if not found:
+            raise InputError(f"--flagfiles={pattern}: there is no such file.")
+        paths.update(map(os.path.normpath, found))
+    for path in sorted(paths):
+        other = names.setdefault(pathlib.Path(path).stem, path)
+        if other != path:
+            raise InputError(f"{other} and {path} would share a run directory: rename one, or compare them apart.")
+    return sorted(paths)
 
 
 def run():

@@ -32,7 +32,7 @@ def compare(flagfiles, seeds, output_dir, train_pattern, eval_pattern, extra_fla
       extra_flags: further flags of every training.
 
     Returns:
-      DataFrame with a row a run: name, seed, the metrics, trainable weights, steps, seconds of training.
+      DataFrame with a row a run: name, seed, the metrics, steps, seconds of training.
 
     Raises:
       InputError: a training or an evaluation ended with an error, which it has printed.
