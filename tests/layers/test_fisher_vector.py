@@ -60,6 +60,16 @@ def test_a_vanishing_covariance_gives_finite_numbers():
     assert np.isfinite(ops.convert_to_numpy(layer(FRAMES, np.array([6, 2, 1])))).all()
 
 
+def test_squares_that_pass_the_largest_float16_are_summed_all_the_same():
+    frames = np.tile(FRAMES[:1, :1], (1, 300, 1))
+    frames[:, :, 3] = 30.0
+    layers = [built(), FisherVector(clusters=3, dtype="mixed_float16")]
+    layers[1].build(frames.shape)
+    layers[1].set_weights(layers[0].get_weights())
+    exact, half = (ops.convert_to_numpy(layer(frames, np.array([300]))).astype("float32") for layer in layers)
+    np.testing.assert_allclose(half, exact, atol=5e-3)
+
+
 def test_coupled_centres_are_no_weights_of_their_own():
     assert len(built(couple_weights=False).weights) == len(built(couple_weights=True).weights) + 1
 

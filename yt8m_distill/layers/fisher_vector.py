@@ -83,7 +83,8 @@ class FisherVector(keras.layers.Layer):
         sums = cluster_sums(inputs, assignment)
         residuals = sums - mass * centres
         # sum a (x - c)^2 = sum a x^2 - c (sum a x + sum a (x - c))
-        squares = cluster_sums(ops.square(inputs), assignment) - centres * (sums + residuals)
+        exact = ops.cast(inputs, "float32") if self.compute_dtype == "float16" else inputs  # their sum may pass 65504
+        squares = cluster_sums(ops.square(exact), assignment) - centres * (sums + residuals)
         return residuals * precision, squares * ops.square(precision) - mass
 
     def _centres(self):
