@@ -101,6 +101,12 @@ def test_eigenvalues_must_be_as_many_as_the_feature_has_values():
         build_front_end(FrontEndParams(pca_eigenvalues=(1.0, 2.0)), FeatureSpec(sizes=(6, 3)))
 
 
+@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
+def test_eigenvalues_are_finite_and_not_negative(value):
+    with pytest.raises(InputError, match=f"--pca_eigenvalues: {value} is no variance"):
+        FrontEndParams(pca_eigenvalues=(1.0, value))
+
+
 def test_eigenvalues_survive_the_config():
     front_end = build_front_end(FrontEndParams(pca_eigenvalues=(1.0, 2.0), iterations=3), FeatureSpec(sizes=(2, 3)))
     again = FrontEnd.from_config(front_end.get_config())

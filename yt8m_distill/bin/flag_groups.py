@@ -7,6 +7,7 @@ flagfile, so every flag's default here is None and the dataclass keeps the only 
 import dataclasses
 import types
 import typing
+import warnings
 
 from absl import flags
 
@@ -46,7 +47,7 @@ def feature_spec(level):
     level = "segment" if FLAGS.segment_labels else level
     names = _split(FLAGS.feature_names or _DEFAULT_NAMES[level])
     sizes = _split(FLAGS.feature_sizes or "1024,128")
-    if not all(size.isdigit() for size in sizes):
+    if not all(size.isdecimal() for size in sizes):
         raise InputError(f"--feature_sizes={FLAGS.feature_sizes}: expected whole numbers separated by commas.")
     return FeatureSpec(names, tuple(map(int, sizes)), FLAGS.num_classes, level, FLAGS.max_frames)
 
@@ -75,9 +76,13 @@ def _numbers_in(flag, path):
     import numpy as np
 
     try:
-        return tuple((np.load(path) if path.endswith(".npy") else np.loadtxt(path)).ravel().tolist())
+        with warnings.catch_warnings(action="ignore"):  # of a text without data
+            numbers = tuple((np.load(path) if path.endswith(".npy") else np.loadtxt(path)).ravel().tolist())
     except (OSError, ValueError) as error:
         raise InputError(f"--{flag}={path} cannot be read: {error}. Expected numbers, as .npy or text.") from error
+    if not numbers:
+        raise InputError(f"--{flag}={path} is empty. Expected numbers, as .npy or text.")
+    return numbers
 
 
 def define_training_flags():

@@ -1,6 +1,7 @@
 """Numbers of the front end: what happens to the features before the model."""
 
 import dataclasses
+import math
 
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters.fields import field, require_choice
@@ -36,5 +37,6 @@ class FrontEndParams:
         if self.iterations < 0:
             raise InputError(f"--iterations={self.iterations}: expected 0 or more.")
         object.__setattr__(self, "pca_eigenvalues", tuple(map(float, self.pca_eigenvalues)))
-        if min(self.pca_eigenvalues, default=0.0) < 0:
-            raise InputError(f"--pca_eigenvalues: {min(self.pca_eigenvalues)} is negative; eigenvalues are variances.")
+        for value in self.pca_eigenvalues:
+            if not 0 <= value < math.inf:
+                raise InputError(f"--pca_eigenvalues: {value} is no variance, as eigenvalues are: expected 0 or more.")
