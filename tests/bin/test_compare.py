@@ -21,3 +21,10 @@ def test_no_flagfile_is_left_out_and_no_two_share_a_run(flagfiles, message, tmp_
     assert process.returncode == 1
     assert message in process.stderr and "Traceback" not in process.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_there_must_be_a_seed(tmp_path):
+    arguments = ["--flagfiles=a", "--train_data_pattern=b", "--eval_data_pattern=c", "--seeds="]
+    process = run_python(["-m", "yt8m_distill.bin.compare", *arguments])
+    assert (process.returncode, len(process.stderr.splitlines())) == (1, 1)
+    assert "--seeds=: expected whole numbers" in process.stderr

@@ -41,6 +41,9 @@ def run_dir(tmp_path_factory):
 @pytest.fixture(scope="module")
 def outcomes(run_dir):
     """{case: (status, stdout, stderr)}."""
+    (run_dir / "empty.txt").write_text("\n")
+    eigenvalues = run_dir / "three.txt"
+    eigenvalues.write_text("3 2 1")
     lines = {
         "one": ["--model=NeXtVLAD_tiny", "--num_frames=300,30", f"--output_csv={run_dir}/one.csv"],
         "several": ["--models=Logistic, NeXtVLAD_tiny", "--num_frames=300", f"--output_csv={run_dir}/several.csv"],
@@ -49,6 +52,11 @@ def outcomes(run_dir):
         "run": [f"--checkpoint={run_dir}"],
         "both": [f"--checkpoint={run_dir}", "--model=NeXtVLAD_tiny"],
         "frames": ["--num_frames=30,0"],
+        "digits": ["--num_frames=\u00b2"],
+        "records": ["--model=all", "--frame_features", "--feature_sizes=51,24", "--num_classes=5", "--max_frames=3"],
+        "misfit": ["--model=all", "--feature_sizes=51,24,7"],
+        "eigenvalues": ["--model=all", f"--pca_eigenvalues={eigenvalues}"],
+        "empty": [f"--pca_eigenvalues={run_dir}/empty.txt"],
         "unknown": ["--models=Logistic,NeXtVLAT"],
         "folder": ["--model=Logistic", f"--output_csv={run_dir}/no/cost.csv"],
     }
@@ -107,6 +115,19 @@ def test_the_csv_holds_every_layer_and_the_sums(outcomes, run_dir):
             assert int(total["bytes"]) == 4 * (int(total["trainable"]) + int(total["non_trainable"]))
 
 
+def test_all_models_are_those_of_the_level_described(outcomes):
+    status, out, _ = outcomes["records"]
+    assert status == 0
+    assert "left out: Logistic: --model=Logistic reads video-level records" in out
+    assert _line(out, "DBoF_tiny")
+
+
+def test_features_that_no_model_can_read_are_an_error(outcomes):
+    status, _, err = outcomes["eigenvalues"]
+    assert status == 1
+    assert "--pca_eigenvalues holds 3 numbers" in err and len(err.splitlines()) == 1
+
+
 def test_without_num_frames_a_video_is_as_long_as_can_be(outcomes):
     status, out, _ = outcomes["default"]
     assert status == 0
@@ -126,6 +147,9 @@ def test_a_run_says_what_its_model_is(outcomes):
     [
         ("both", "--model and --checkpoint"),
         ("frames", "--num_frames=30,0: expected numbers of at least 1"),
+        ("digits", "--num_frames=\u00b2: expected numbers of at least 1"),
+        ("misfit", "feature_sizes"),
+        ("empty", "empty.txt is empty"),
         ("unknown", "Did you mean NeXtVLAD?"),
         ("folder", "no/cost.csv cannot be written"),
     ],

@@ -31,7 +31,7 @@ def main(arguments):
     for name in ("flagfiles", "train_data_pattern", "eval_data_pattern"):
         if not FLAGS[name].value:
             raise InputError(f"--{name} is missing (see --help).")
-    if not all(seed.isdigit() for seed in FLAGS.seeds):
+    if not FLAGS.seeds or not all(seed.isdecimal() for seed in FLAGS.seeds):
         raise InputError(f"--seeds={','.join(FLAGS.seeds)}: expected whole numbers separated by commas.")
     flagfiles = _flagfiles(FLAGS.flagfiles.split(","))
     command.import_tensorflow()

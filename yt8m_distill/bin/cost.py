@@ -48,7 +48,10 @@ def main(arguments):
         except InputError as error:
             if not everything:
                 raise
+            misfit = error
             print(f"left out: {config.name}: {error}\n", flush=True)
+    if not costs:
+        raise misfit
     print(_layer_table(costs[0]) if len(costs) == 1 else _model_table(costs))
     if FLAGS.output_csv:
         _write(costs, FLAGS.output_csv)
@@ -68,11 +71,19 @@ def _run():
 
 def _models():
     """[(ModelConfig, FeatureSpec)] of --model, which may name several."""
-    described = []
-    for name in registry.names() if FLAGS.model == "all" else FLAGS.model.split(","):
+    everything = FLAGS.model == "all"
+    described, misfits = [], {}
+    for name in registry.names() if everything else FLAGS.model.split(","):
         FLAGS.model = name.strip()
         config = flag_groups.model_config()
-        described.append((config, flag_groups.feature_spec(config.level)))
+        try:
+            described.append((config, flag_groups.feature_spec(config.level)))
+        except InputError as error:
+            misfits[config.name] = error
+    if misfits and not (everything and described):
+        raise next(iter(misfits.values()))
+    for name, error in misfits.items():
+        print(f"left out: {name}: {error}\n", flush=True)
     return described
 
 
@@ -81,7 +92,7 @@ def _frames(described):
     if FLAGS.num_frames is None:
         return (described[0][1].frame_limit,)
     counts = [count.strip() for count in FLAGS.num_frames.split(",")]
-    if not all(count.isdigit() and int(count) for count in counts):
+    if not all(count.isdecimal() and int(count) for count in counts):
         raise InputError(f"--num_frames={FLAGS.num_frames}: expected numbers of at least 1, separated by commas.")
     return tuple(map(int, counts))
 
