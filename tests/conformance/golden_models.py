@@ -111,7 +111,11 @@ def run_mix_nextvlad(path):
     names = ("nextvlad_cluster_size", "nextvlad_hidden_size", "groups", "expansion", "gating_reduction", "mix_number")
     model = _model(
         "MixNeXtVladModel",
-        FeatureSpec(sizes=(config["rgb_size"], config["audio_size"]), num_classes=config["vocab_size"]),
+        FeatureSpec(
+            sizes=(config["rgb_size"], config["audio_size"]),
+            num_classes=config["vocab_size"],
+            max_frames=config["max_frames"],
+        ),
         golden,
         video_level_classifier_model=config["classifier"],
         mask_padding=False,
@@ -150,8 +154,8 @@ def _run_video_level(golden, name, **overrides):
     actual = {"predictions": model({"means": means})["predictions"]}
     if gate := model.head.probability_gate:
         probabilities = model.head.classifier(means)
-        source = probabilities if overrides["moe_prob_gating_input"] == "prob" else means
-        actual["gates_before_sigmoid"] = gate.gates(source)
+        source = None if overrides["moe_prob_gating_input"] == "prob" else means
+        actual["gates_before_sigmoid"] = gate.gates(probabilities, source)
     return golden.compare(actual)
 
 

@@ -31,6 +31,8 @@ def test_a_comparison_trains_and_evaluates_every_model_once(shards, flagfile, tm
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out/table.csv"), table)
     monkeypatch.setattr(comparison.subprocess, "run", None)
     pd.testing.assert_frame_equal(comparison.compare(*arguments), table)
+    with pytest.raises(InputError, match="Mean-seed3 was made with another flagfile, data or flags"):
+        comparison.compare(*arguments[:-1], ["--max_steps=3"])
 
 
 def test_a_training_that_fails_ends_the_comparison_and_is_named(shards, flagfile, tmp_path):

@@ -46,6 +46,14 @@ def test_gates_may_see_another_source():
     np.testing.assert_allclose(outputs, X * sigmoid(source @ kernel(layer)), atol=1e-6)
 
 
-def test_the_diagonal_of_another_source_is_refused():
-    with pytest.raises(ValueError, match="needs a source of 4 values"):
-        ContextGating(remove_diag=True).build((None, 4), (None, 6))
+def test_the_diagonal_is_taken_away_times_the_inputs_whatever_the_source():
+    source = np.random.default_rng(1).normal(size=(3, 6)).astype("float32")
+    layer = ContextGating(batch_norm=False, remove_diag=True)
+    outputs = ops.convert_to_numpy(layer(X, source))
+    gates = source @ kernel(layer) - np.diagonal(kernel(layer)) * X
+    np.testing.assert_allclose(outputs, X * sigmoid(gates), atol=1e-6)
+
+
+def test_a_source_without_a_whole_diagonal_is_refused():
+    with pytest.raises(ValueError, match="needs a source of 4 values or more"):
+        ContextGating(remove_diag=True).build((None, 4), (None, 3))

@@ -67,12 +67,6 @@ def test_probabilities_may_be_gated_by_themselves_or_by_the_input(source):
     np.testing.assert_allclose(array(head(X)), probabilities * gates, atol=1e-6)
 
 
-def test_a_diagonal_that_is_not_there_cannot_be_removed():
-    params = HeadParams("MoE", moe_prob_gating=True, moe_prob_gating_input="input", gating_remove_diag=True)
-    with pytest.raises(InputError, match="gating_remove_diag needs gates that see the probabilities"):
-        build_head(params, num_classes=4)
-
-
 @pytest.mark.parametrize(
     ("values", "message"),
     [

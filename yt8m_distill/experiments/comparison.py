@@ -1,7 +1,7 @@
 """Several models trained on the same data with one command, and the table of what each reached.
 
 OUTPUT/NAME-seedS/       a run directory for every flagfile NAME.flags and seed
-OUTPUT/NAME-seedS/seconds  how long its training took, over all attempts
+OUTPUT/NAME-seedS/comparison.json  with what it was trained and evaluated, and how long training took over all attempts
 OUTPUT/table.csv         one row a run
 """
 
@@ -35,7 +35,8 @@ def compare(flagfiles, seeds, output_dir, train_pattern, eval_pattern, extra_fla
       DataFrame with a row a run: name, seed, the metrics, steps, seconds of training.
 
     Raises:
-      InputError: a training or an evaluation ended with an error, which it has printed.
+      InputError: a training or an evaluation ended with an error, which it has printed; or a run is there already that
+        was made with something else.
     """
     rows = []
     for flagfile in flagfiles:
@@ -43,28 +44,37 @@ def compare(flagfiles, seeds, output_dir, train_pattern, eval_pattern, extra_fla
             name = pathlib.Path(flagfile).stem
             run_dir = os.path.join(output_dir, f"{name}-seed{seed}")
             print(f"\n== {name}, seed {seed}: {run_dir}", flush=True)
+            data = [f"--train_data_pattern={train_pattern}", f"--eval_data_pattern={eval_pattern}"]
+            made_with = [pathlib.Path(flagfile).read_text(encoding="utf-8"), *data, *extra_flags]
+            _check_made_with(run_dir, made_with)
             if not _evaluation(run_dir):
-                _train(flagfile, seed, run_dir, train_pattern, extra_flags)
-                _run("evaluate", [f"--checkpoint={run_dir}", f"--eval_data_pattern={eval_pattern}"])
+                train = [f"--flagfile={flagfile}", data[0], f"--seed={seed}", *extra_flags]
+                _train([*train, f"--train_dir={run_dir}"], run_dir, made_with)
+                _run("evaluate", [f"--checkpoint={run_dir}", data[1]])
             rows.append({"name": name, "seed": seed, **_results(run_dir)})
             _write(pd.DataFrame(rows), os.path.join(output_dir, "table.csv"))
     return pd.DataFrame(rows)
 
 
-def _train(flagfile, seed, run_dir, train_pattern, extra_flags):
+def _check_made_with(run_dir, made_with):
+    if _record(run_dir)["made_with"] not in (None, made_with):
+        raise InputError(f"{run_dir} was made with another flagfile, data or flags: choose another --output_dir.")
+
+
+def _train(arguments, run_dir, made_with):
     begin = time.monotonic()
-    arguments = [f"--flagfile={flagfile}", f"--train_data_pattern={train_pattern}", f"--seed={seed}", *extra_flags]
     try:
-        _run("train", arguments + [f"--train_dir={run_dir}"])
+        _run("train", arguments)
     finally:
         if os.path.exists(config_path(run_dir)):
-            with written_aside(os.path.join(run_dir, "seconds")) as file:
-                file.write(f"{_seconds(run_dir) + time.monotonic() - begin:.1f}\n")
+            seconds = _record(run_dir)["seconds"] + time.monotonic() - begin
+            with written_aside(os.path.join(run_dir, "comparison.json")) as file:
+                json.dump({"made_with": made_with, "seconds": round(seconds, 1)}, file, indent=2)
 
 
-def _seconds(run_dir):
-    path = pathlib.Path(run_dir, "seconds")
-    return float(path.read_text()) if path.exists() else 0.0
+def _record(run_dir):
+    path = pathlib.Path(run_dir, "comparison.json")
+    return json.loads(path.read_text()) if path.exists() else {"made_with": None, "seconds": 0.0}
 
 
 def _evaluation(run_dir):
@@ -78,7 +88,7 @@ def _evaluation(run_dir):
 def _results(run_dir):
     results = json.loads(_evaluation(run_dir).read_text())
     metrics = {name: results[key] for name, key in METRICS.items()}
-    return {**metrics, "steps": find_run(run_dir).step, "seconds": round(_seconds(run_dir))}
+    return {**metrics, "steps": find_run(run_dir).step, "seconds": round(_record(run_dir)["seconds"])}
 
 
 def _run(binary, arguments):

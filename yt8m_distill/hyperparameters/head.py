@@ -52,5 +52,5 @@ class HeadParams:
             raise InputError(f"--head_hidden_units={self.head_hidden_units}: expected 0 or more.")
         if not 0 < self.initial_probability < 1:
             raise InputError(f"--initial_probability={self.initial_probability}: expected a number between 0 and 1.")
-        if self.l2_penalty < 0:
+        if not self.l2_penalty >= 0:
             raise InputError(f"--l2_penalty={self.l2_penalty}: expected 0 or more.")

@@ -14,7 +14,8 @@ class ContextGating(keras.layers.Layer):
 
     Args:
       batch_norm: whether the gates are batch-normalised; otherwise they have a bias.
-      remove_diag: leaves a unit's own value out of its gate; needs a source of the units' size.
+      remove_diag: leaves a unit's own value out of its gate: takes `diag(W) x` away. With another source, which
+        does not hold that value, it is what the reference computes; the source must be as wide as the inputs.
       momentum: decay of the batch norm's moving statistics (slim's 0.999; epsilon is 0.001).
 
     Call arguments:
@@ -39,8 +40,8 @@ class ContextGating(keras.layers.Layer):
 
     def build(self, inputs_shape, source_shape=None):
         size, source = inputs_shape[-1], (source_shape or inputs_shape)[-1]
-        if self.remove_diag and source != size:
-            raise ValueError(f"remove_diag needs a source of {size} values. Received: {source_shape=}")
+        if self.remove_diag and source < size:
+            raise ValueError(f"remove_diag needs a source of {size} values or more. Received: {source_shape=}")
         normal = keras.initializers.RandomNormal(stddev=size**-0.5)
         self.kernel = self.add_weight((source, size), normal, name="kernel")
         if self.batch_norm:
@@ -50,13 +51,13 @@ class ContextGating(keras.layers.Layer):
             self.bias = self.add_weight((size,), "zeros", name="bias")
 
     def call(self, inputs, source=None, training=None):
-        return inputs * ops.sigmoid(self.gates(inputs if source is None else source, training))
+        return inputs * ops.sigmoid(self.gates(inputs, source, training))
 
-    def gates(self, source, training=None):
+    def gates(self, inputs, source=None, training=None):
         """The gates before the sigmoid: (batch, size)."""
-        gates = ops.matmul(source, self.kernel)
+        gates = ops.matmul(inputs if source is None else source, self.kernel)
         if self.remove_diag:
-            gates = gates - ops.diagonal(self.kernel) * source
+            gates = gates - ops.diagonal(self.kernel) * inputs
         return self.bn(gates, training=training) if self.batch_norm else gates + self.bias
 
     def compute_output_shape(self, inputs_shape, source_shape=None):

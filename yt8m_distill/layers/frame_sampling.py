@@ -90,7 +90,8 @@ class FrameSampling(keras.layers.Layer):
     def call(self, features, num_frames, training=None):
         if not training:
             return features, num_frames
-        num_frames = ops.cast(num_frames, "int32")
+        rows = ops.shape(next(iter(features.values())))[1]
+        num_frames = ops.minimum(ops.cast(num_frames, "int32"), rows)
         shape = (ops.shape(num_frames)[0], self.count if self.with_replacement else 1)
         uniform = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
         if self.with_replacement:

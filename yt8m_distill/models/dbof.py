@@ -7,7 +7,7 @@ from yt8m_distill.layers.dbof import DBoF
 from yt8m_distill.layers.gated_dbof import GatedDBoF
 from yt8m_distill.layers.hidden import Hidden
 from yt8m_distill.layers.soft_dbof import SoftDBoF
-from yt8m_distill.models.late_fusion import LateFusion
+from yt8m_distill.models.late_fusion import LateFusion, hidden_after_bags
 from yt8m_distill.models.parts import revive_part, serialize_part
 
 
@@ -95,15 +95,6 @@ def build_gated_dbof(params, spec):
 
 
 def _hidden(params):
-    """The layer after the bags: without ReLU the reference has a bias in place of the batch norm, too."""
     if not params.fc_dimred:
         return None
-    return Hidden(
-        params.dbof_hidden_size,
-        batch_norm=params.dbof_add_batch_norm and params.dbof_relu,
-        activation="relu6" if params.dbof_relu else "none",
-        momentum=params.batch_norm_momentum,
-        # A bag has unit length, so He's weights would leave the layer's outputs near zero.
-        deviation=params.clusters(0) ** -0.5,
-        name="hidden",
-    )
+    return hidden_after_bags(params.dbof_hidden_size, params.dbof_add_batch_norm, params.dbof_relu, params)

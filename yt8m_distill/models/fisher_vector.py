@@ -1,8 +1,7 @@
 """Fisher vectors: one stream a feature and a hidden layer; context gating is part of the head."""
 
 from yt8m_distill.layers.fisher_vector import FisherVector
-from yt8m_distill.models.late_fusion import LateFusion
-from yt8m_distill.models.netvlad import hidden_layer
+from yt8m_distill.models.late_fusion import LateFusion, hidden_after_bags
 
 
 def build_aggregator(params, spec):
@@ -25,5 +24,5 @@ def build_aggregator(params, spec):
         )
         for index, feature in enumerate(spec.names)
     }
-    hidden = hidden_layer(params.fv_hidden_size, params.netvlad_add_batch_norm, params.fv_relu, params)
+    hidden = hidden_after_bags(params.fv_hidden_size, params.netvlad_add_batch_norm, params.fv_relu, params)
     return LateFusion(streams, hidden, params.drop_rate, name="aggregator")

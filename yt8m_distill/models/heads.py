@@ -3,7 +3,6 @@
 import keras
 from keras import ops
 
-from yt8m_distill.errors import InputError
 from yt8m_distill.layers.context_gating import ContextGating
 from yt8m_distill.layers.hidden import Hidden
 from yt8m_distill.layers.logistic import Logistic
@@ -101,9 +100,6 @@ def build_head(params, num_classes, momentum=0.999, name="head"):
 
     Returns:
       A `Head`: (batch, d) -> float32 (batch, num_classes). Its L2 penalty stands in its `losses`.
-
-    Raises:
-      InputError: the diagonal of gates is to be removed that do not see the probabilities.
     """
     return Head(
         classifier=_classifier(params, num_classes),
@@ -139,6 +135,4 @@ def _gate(params, momentum):
 def _probability_gate(params, momentum):
     if not params.moe_prob_gating:
         return None
-    if params.gating_remove_diag and params.moe_prob_gating_input == "input":
-        raise InputError("--gating_remove_diag needs gates that see the probabilities: --moe_prob_gating_input=prob.")
     return ContextGating(True, params.gating_remove_diag, momentum, dtype="float32", name="probability_gate")

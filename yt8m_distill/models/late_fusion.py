@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from yt8m_distill.layers.hidden import Hidden
 from yt8m_distill.layers.resumable_dropout import ResumableDropout
 from yt8m_distill.models.parts import revive_part, serialize_part
 
@@ -75,3 +76,23 @@ class LateFusion(keras.layers.Layer):
     def from_config(cls, config):
         streams = {name: revive_part(layer) for name, layer in config["streams"].items()}
         return cls(**{**config, "streams": streams, "hidden": revive_part(config["hidden"])})
+
+
+def hidden_after_bags(units, batch_norm, relu, params):
+    """The hidden layer after descriptors of unit length, as WILLOW's models have it.
+
+    Args:
+      units: its width.
+      batch_norm: whether it is batch-normalised; without ReLU it has a bias instead, as in the reference.
+      relu: whether relu6 follows.
+      params: the family's numbers, for `batch_norm_momentum` and the clusters of the first feature.
+    """
+    return Hidden(
+        units,
+        batch_norm=batch_norm and relu,
+        activation="relu6" if relu else "none",
+        momentum=params.batch_norm_momentum,
+        # The descriptors have unit length, so He's weights would leave the layer's outputs near zero.
+        deviation=params.clusters(0) ** -0.5,
+        name="hidden",
+    )

@@ -19,8 +19,9 @@ class MixedAggregator(keras.layers.Layer):
 
     Args:
       branches: aggregators of the same width.
-      mask_padding: whether the mean frame leaves padding out. False is the mean over all rows of the batch, as the
-        reference has it.
+      mask_padding: whether the mean frame leaves padding out. False divides the sum of all rows by `max_frames`, as the
+        reference does.
+      max_frames: rows to which the reference pads every video.
       momentum: decay of the batch norm's moving statistics (slim's 0.999; epsilon is 0.001).
 
     Call arguments:
@@ -35,15 +36,16 @@ class MixedAggregator(keras.layers.Layer):
       Lin et al., "NeXtVLAD", ECCV-W 2018, section 3.4; linrongc/youtube-8m, nextvlad.MixNeXtVladModel.
     """
 
-    def __init__(self, branches, mask_padding=True, momentum=0.999, **kwargs):
+    def __init__(self, branches, mask_padding=True, max_frames=300, momentum=0.999, **kwargs):
         super().__init__(**kwargs)
         self.num_branches = len(branches)
         for index, branch in enumerate(branches):
             # Attributes rather than a list: tf.train.Checkpoint does not look into a layer's lists.
             setattr(self, f"branch_{index}", branch)
         self.mask_padding = mask_padding
+        self.max_frames = max_frames
         self.momentum = momentum
-        self.mean = FrameMean(dtype=self.dtype_policy)
+        self.mean = FrameMean(mask_padding, dtype=self.dtype_policy)
         self.mean_bn = BatchNormalization(momentum, dtype=self.dtype_policy, name="mean_bn")
         self.weigh = keras.layers.Dense(self.num_branches, dtype="float32", activation="softmax", name="weigh")
 
@@ -67,8 +69,7 @@ class MixedAggregator(keras.layers.Layer):
 
     def _mean_frame(self, features, num_frames):
         if not self.mask_padding:
-            rows = ops.shape(next(iter(features.values())))[1]
-            num_frames = ops.full_like(ops.cast(num_frames, "int32"), rows)
+            num_frames = ops.full_like(ops.cast(num_frames, "int32"), self.max_frames)
         return ops.concatenate([self.mean(frames, num_frames) for frames in features.values()], axis=-1)
 
     def compute_output_shape(self, features_shape, num_frames_shape=None):
@@ -80,6 +81,7 @@ class MixedAggregator(keras.layers.Layer):
             **super().get_config(),
             "branches": [serialize_part(branch) for branch in self.branches],
             "mask_padding": self.mask_padding,
+            "max_frames": self.max_frames,
             "momentum": self.momentum,
         }
 
@@ -150,7 +152,8 @@ class MixedHead(keras.layers.Layer):
 def build_aggregator(params, spec):
     """The aggregator of `MixNeXtVLADParams` for the features of `spec`; raises what NeXtVLAD's does."""
     branches = [nextvlad.build_aggregator(params, spec, name=f"branch_{n}") for n in range(params.mix_number)]
-    return MixedAggregator(branches, params.mask_padding, params.batch_norm_momentum, name="aggregator")
+    options = (params.mask_padding, spec.max_frames, params.batch_norm_momentum)
+    return MixedAggregator(branches, *options, name="aggregator")
 
 
 def build_mixed_head(config, num_classes, momentum):
