@@ -63,6 +63,7 @@ def test_a_flagfile_opens_with_its_command_its_purpose_and_its_time(path):
     assert re.match(r"# (make|python) ", comments)
     assert re.search(r"^# (Reproduces|Makes|Reads)", comments, re.MULTILINE)
     assert re.search(r"^# Time: ", comments, re.MULTILINE)
+    assert "TIME" not in comments  # where a measurement is to go
     assert max(map(len, path.read_text().splitlines())) <= 140
 
 
