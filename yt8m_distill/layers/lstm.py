@@ -12,8 +12,8 @@ class LSTM(keras.layers.Layer):
     """`c = c sigmoid(f + forget_bias) + sigmoid(i) tanh(j)`, `h = sigmoid(o) tanh(c)`, `[i, j, f, o] = x W + h U + b`.
 
     Both states start at zero. The projection `x W` of all frames is one product, and the gradient of U is one too: the
-    loop over the frames and the loop back hold one product with U each (docs/decisions.md). The states are float32 under
-    every policy, since c sums over all frames.
+    loop over the frames and the loop back hold one product with U each. The states are float32 under every policy,
+    since c sums over all frames.
 
     Args:
       units: width of h and of c.
