@@ -112,3 +112,8 @@ def test_eigenvalues_survive_the_config():
     again = FrontEnd.from_config(front_end.get_config())
     assert again.reverse_whitening.eigenvalues == [1.0, 2.0]
     assert (again.sampling.count, again.sampling.with_replacement) == (3, True)
+
+
+def test_frames_cannot_be_drawn_from_video_level_features():
+    with pytest.raises(InputError, match="--iterations=3 draws frames"):
+        build_front_end(FrontEndParams(iterations=3), FeatureSpec(sizes=(6, 3), level="video"))

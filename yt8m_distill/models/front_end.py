@@ -126,7 +126,8 @@ def build_front_end(params, spec, momentum=0.999):
     """The front end of `params` for the features of `spec`.
 
     Raises:
-      InputError: the eigenvalues are not as many as the first feature has values.
+      InputError: the eigenvalues are not as many as the first feature has values; frames to be drawn where there are
+        none.
     """
     return FrontEnd(
         params.normalization,
@@ -139,8 +140,10 @@ def build_front_end(params, spec, momentum=0.999):
 
 
 def _sampling(params, spec):
-    if not params.iterations or not spec.has_frames:
+    if not params.iterations:
         return None
+    if not spec.has_frames:
+        raise InputError(f"--iterations={params.iterations} draws frames, and video-level features have none: drop it.")
     return FrameSampling(params.iterations, params.sample_random_frames, name="sampling")
 
 
