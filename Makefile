@@ -1,4 +1,5 @@
-# Every target sets up its environment first. STACK=latest uses the newest TensorFlow in an environment of its own.
+# Every target sets up its environment first. STACK=latest uses the newest TensorFlow in an environment of its own,
+# STACK=jax adds JAX to that.
 
 STACK ?= default
 MODEL ?= NeXtVLAD
@@ -25,10 +26,10 @@ DATA := $(if $(TRAIN_DATA)$(EVAL_DATA)$(TEST_DATA),,$(SAMPLE))
 DATA_FLAGS := $(if $(TRAIN_DATA)$(EVAL_DATA),,--flagfile=flags/data/sample_$(LEVEL).flags)
 MODEL_FLAGS := $(if $(wildcard flags/models/$(MODEL).flags),--flagfile=flags/models/$(MODEL).flags,--model=$(MODEL))
 
-.PHONY: help setup demo sample train eval inference export test lint bench clean
+.PHONY: help setup demo sample train eval inference export test test-jax lint bench clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(READY)  ## create .venv with pinned versions (STACK=latest: .venv-latest)
 
@@ -66,6 +67,9 @@ export: $(READY)  ## RUN=runs/NeXtVLAD EXPORT=exports/NeXtVLAD
 test: $(READY)  ## the whole suite
 	$(PYTHON) -m pytest $(FLAGS)
 
+test-jax:  ## every model on JAX against TensorFlow, in .venv-jax
+	$(MAKE) test STACK=jax FLAGS=tests/conformance/test_other_backends.py
+
 lint: $(READY)  ## ruff
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
@@ -74,5 +78,5 @@ bench: $(READY)  ## every benchmark
 	for script in benchmarks/*.py; do echo "== $$script"; $(PYTHON) $$script || exit 1; done
 
 clean:  ## remove environments, the sample, caches (runs/ and exports/ stay)
-	rm -rf .venv .venv-latest sample_data build *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv .venv-latest .venv-jax sample_data build *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
