@@ -1,7 +1,7 @@
 """Partial quantisation: the large variables in 8 bits with a codebook each, or in float16; the others as they are.
 
 Arithmetic on NumPy arrays, apart from any model. Source: Skalic and Austin, "Building a Size Constrained Predictive
-Model for Video Classification", ECCV-W 2018, section 3.4, and its code (miha-skalic/youtube8mchallenge).
+Model for Video Classification", ECCV-W 2018, section 3.2, and its code (miha-skalic/youtube8mchallenge).
 """
 
 import dataclasses
