@@ -1,14 +1,23 @@
-"""Times GAP and mAP against the plain way: a heap of Python pairs per list, one loop over the ranking.
+"""Times GAP and mAP against the plain way, and what all metrics together cost an evaluation.
 
-The plain way is the algorithm of the starter code's average_precision_calculator.py. Both get the same top-k entries
-of the same videos in batches of 1024, in turn (A B A B ...). The last line is one JSON object: medians in seconds and
-ratios. The default takes about a minute: python benchmarks/metrics.py --videos=150000
+The plain way is a heap of Python pairs per list and one loop over the ranking, the algorithm of the starter code's
+average_precision_calculator.py. Both get the same top-k entries of the same videos in batches of 1024, in turn
+(A B A B ...).
+
+  evaluation  reduce_top_k on (batch, classes) float32 predictions in a compiled step, as the evaluation has it, the
+              update of GAP, mAP, Hit@1 and PERR, and their result; making predictions and labels is not counted
+  memory      what a process of its own holds at most above its memory before: all entries kept, then the result
+
+The last line is one JSON object: medians in seconds, ratios, megabytes. Two minutes: python benchmarks/metrics.py
 """
 
 import heapq
 import json
+import os
 import random
 import statistics
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -18,12 +27,17 @@ from yt8m_distill.bin import command
 
 FLAGS = flags.FLAGS
 _BATCH = 1024
+_BLOCKS = 8  # batches of predictions that are made, and used again and again
 
-flags.DEFINE_integer("videos", 150_000, "Videos evaluated.", lower_bound=1)
+flags.DEFINE_integer("videos", 150_000, "Videos ranked against the plain way.", lower_bound=1)
+flags.DEFINE_integer("evaluation_videos", 200_000, "Videos of the evaluation that is timed.", lower_bound=1)
+flags.DEFINE_integer("memory_videos", 1_100_000, "Videos kept where memory is measured.", lower_bound=1)
+flags.DEFINE_integer("batch_size", 128, "Videos a batch of the evaluation, as in eval.py.", lower_bound=1)
 flags.DEFINE_integer("classes", 3862, "Classes.", lower_bound=20)
 flags.DEFINE_integer("top_k", 20, "Scores kept of each video.", lower_bound=1)
 flags.DEFINE_integer("repeats", 3, "Times that each side runs.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Seed of the scores and hits.")
+flags.DEFINE_boolean("memory_only", False, "Print the megabytes of --memory_videos, nothing else.")
 
 
 class HeapAveragePrecision:
@@ -107,17 +121,20 @@ def compare(name, ours, plain, repeats):
     if difference > 1e-4:  # the plain way orders equal scores at random
         raise ValueError(f"{name} differs by {difference}: {seconds['ours_value']} and {seconds['plain_value']}")
     print(
-        f"{name}: {ours:.3f} s, plain {plain:.3f} s, {plain / ours:.1f} times as fast, values differ {difference:.1e}"
+        f"{name}: {ours:.3f} s, plain {plain:.3f} s, {plain / ours:.1f} times as fast, values differ {difference:.1e}, "
+        f"load {os.getloadavg()[0]:.1f}",
+        flush=True,
     )
     return {f"{name}_seconds": ours, f"{name}_plain_seconds": plain, f"{name}_speedup": round(plain / ours, 1)}
 
 
-def main(_):
+def compare_with_heaps():
+    """The figures of GAP and mAP, ours and the plain way."""
     from yt8m_distill.metrics.gap import GlobalAveragePrecision
     from yt8m_distill.metrics.mean_average_precision import MeanAveragePrecision
 
     batches = list(random_batches(FLAGS.videos, FLAGS.classes, FLAGS.top_k, FLAGS.seed))
-    results = {"videos": FLAGS.videos, "classes": FLAGS.classes, "top_k": FLAGS.top_k}
+    results = {}
     for name, metric, plain in (
         ("gap", GlobalAveragePrecision, heap_gap),
         ("map", MeanAveragePrecision, heap_map),
@@ -125,7 +142,85 @@ def main(_):
         streamed(metric(FLAGS.top_k), batches[:1])  # imports and first calls
         ours = lambda metric=metric: streamed(metric(FLAGS.top_k), batches)  # noqa: E731
         results |= compare(name, ours, lambda plain=plain: plain(batches), FLAGS.repeats)
-    print(json.dumps(results))
+    return results
+
+
+def time_evaluation():
+    """Median seconds in which the metrics of one evaluation are reduced, kept and ranked."""
+    import tensorflow as tf
+
+    from yt8m_distill.metrics.evaluation import EvaluationMetrics
+    from yt8m_distill.metrics.top_k import reduce_top_k
+
+    generator = np.random.default_rng(FLAGS.seed)
+    step = tf.function(lambda labels, predictions: reduce_top_k(labels, predictions, FLAGS.top_k))
+    blocks = [predicted_block(generator) for _ in range(_BLOCKS)]
+    metrics, seconds = EvaluationMetrics(FLAGS.top_k), []
+    batches = -(-FLAGS.evaluation_videos // FLAGS.batch_size)
+    metrics.update_top_k(step(*blocks[0]))  # compiles
+    for _ in range(FLAGS.repeats):
+        metrics.reset_state()
+        begin = time.perf_counter()
+        for number in range(batches):
+            metrics.update_top_k(step(*blocks[number % _BLOCKS]))
+        metrics.result()
+        seconds.append(time.perf_counter() - begin)
+    median = statistics.median(seconds)
+    print(f"all metrics of {batches * FLAGS.batch_size:,} videos: {median:.2f} s, load {os.getloadavg()[0]:.1f}")
+    return round(median, 2)
+
+
+def predicted_block(generator):
+    """(labels, predictions), float32 (batch, classes): 3 labels a video, few scores above 0.1."""
+    import tensorflow as tf
+
+    shape = (FLAGS.batch_size, FLAGS.classes)
+    labels = generator.random(shape) < 3 / FLAGS.classes
+    predictions = generator.random(shape, np.float32) ** 64 * 0.9 + labels * generator.random(shape, np.float32) * 0.1
+    return tf.constant(labels, tf.float32), tf.constant(predictions, tf.float32)
+
+
+def memory_of_entries():
+    """MB above what the process held before, at most, while --memory_videos are kept and ranked."""
+    from yt8m_distill.metrics.evaluation import EvaluationMetrics
+
+    metrics = EvaluationMetrics(FLAGS.top_k)
+    streamed(metrics, random_batches(2 * _BATCH, FLAGS.classes, FLAGS.top_k, FLAGS.seed))  # imports and first calls
+    metrics.reset_state()
+    with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+        file.write("5")  # the peak starts again from here
+    before = own_memory("VmRSS")
+    streamed(metrics, random_batches(FLAGS.memory_videos, FLAGS.classes, FLAGS.top_k, FLAGS.seed))
+    return own_memory("VmHWM") - before
+
+
+def own_memory(field):
+    """MB, from /proc/self/status."""
+    with open("/proc/self/status", encoding="ascii") as status:
+        (line,) = (line for line in status if line.startswith(field))
+    return int(line.split()[1]) / 1024
+
+
+def memory_in_its_own_process():
+    given = [f"--{name}={FLAGS[name].value}" for name in ("memory_videos", "classes", "top_k", "seed")]
+    process = subprocess.run(
+        [sys.executable, __file__, "--memory_only", *given], check=True, stdout=subprocess.PIPE, text=True
+    )
+    megabytes = round(float(process.stdout.split()[-1]))
+    print(f"memory of the metrics at {FLAGS.memory_videos:,} videos: {megabytes} MB")
+    return megabytes
+
+
+def main(arguments):
+    command.no_arguments(arguments)
+    command.import_tensorflow()
+    if FLAGS.memory_only:
+        print(memory_of_entries())
+        return
+    results = {name: FLAGS[name].value for name in ("videos", "classes", "top_k", "batch_size")}
+    results[f"memory_mb_{FLAGS.memory_videos}_videos"] = memory_in_its_own_process()
+    results[f"evaluation_seconds_{FLAGS.evaluation_videos}_videos"] = time_evaluation()
+    print(json.dumps(results | compare_with_heaps()))
 
 
 if __name__ == "__main__":

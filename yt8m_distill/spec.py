@@ -25,9 +25,11 @@ class FeatureSpec:
       level: "frame" (SequenceExample, uint8 frames), "video" (Example, float means) or "segment"
         (SequenceExample whose rated 5-second segments are the examples).
       max_frames: longer videos are cut to their first `max_frames` frames (1 frame = 1 second).
+      sampled_frames: of these, so many at equal distances are read (`data/sampling.py`); 0 for all.
 
     Raises:
-      InputError: names and sizes do not pair up, or a number is not positive.
+      InputError: names and sizes do not pair up, a number is not positive, or frames are to be sampled at another level
+        than frame level.
     """
 
     names: tuple[str, ...] = ("rgb", "audio")
@@ -35,6 +37,7 @@ class FeatureSpec:
     num_classes: int = 3862
     level: str = "frame"
     max_frames: int = 300
+    sampled_frames: int = 0
 
     def __post_init__(self):
         if not self.names or len(self.names) != len(self.sizes):
@@ -51,6 +54,11 @@ class FeatureSpec:
             )
         if self.level not in LEVELS:
             raise InputError(f"level is {self.level!r}: expected one of {', '.join(LEVELS)}.")
+        if self.sampled_frames < 0 or (self.sampled_frames and self.level != "frame"):
+            raise InputError(
+                f"--sampled_frames={self.sampled_frames} at {self.level} level: expected a number of frames at frame "
+                "level, or 0 for all."
+            )
 
     @property
     def has_frames(self):
@@ -59,8 +67,10 @@ class FeatureSpec:
 
     @property
     def frame_limit(self):
-        """Most frames one example can have: `max_frames`, or 5 at segment level."""
-        return SEGMENT_SIZE if self.level == "segment" else self.max_frames
+        """Most frames one example can have: `max_frames`, `sampled_frames` if they are fewer, or 5 at segment level."""
+        if self.level == "segment":
+            return SEGMENT_SIZE
+        return min(self.max_frames, self.sampled_frames or self.max_frames)
 
     @property
     def size(self):

@@ -2,6 +2,7 @@ import numpy as np
 import plain
 import pytest
 
+from yt8m_distill.metrics import average_precision as module
 from yt8m_distill.metrics.average_precision import average_precision, average_precision_per_class, descending_order
 
 
@@ -39,6 +40,17 @@ def test_per_class_equals_each_class_alone(top_n, num_classes):
         entries = [(-rank, hits[rank]) for rank in np.flatnonzero(classes == label)]
         expected = plain.average_precision(entries, total, top_n) if total else np.nan
         np.testing.assert_allclose(result[label], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 499, 500])
+@pytest.mark.parametrize("top_n", [None, 4])
+def test_per_class_does_not_depend_on_how_many_entries_are_grouped_at_a_time(monkeypatch, chunk, top_n):
+    generator = np.random.default_rng(0)
+    hits, classes = generator.random(500) < 0.3, generator.integers(0, 20, 500).astype(np.uint8)
+    positives = np.bincount(classes[hits], minlength=20) + 1
+    whole = average_precision_per_class(hits, classes, positives, top_n)
+    monkeypatch.setattr(module, "_CHUNK", chunk)
+    np.testing.assert_allclose(average_precision_per_class(hits, classes, positives, top_n), whole, rtol=1e-12)
 
 
 def test_per_class_of_nothing_is_nan_or_zero():

@@ -6,12 +6,17 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m_distill.data import record_checks, records
+from yt8m_distill.data.mapped_records import mapped_records
+from yt8m_distill.data.record_order import shuffled_order
+from yt8m_distill.data.shards import is_mappable, serialized_records
 from yt8m_distill.errors import InputError
 
 # Records parsed together, at most: as many as divide the batch. Eight full videos (2.8 MB of frames) stay in cache
 # while a batch of 32 (11 MB) does not (docs/decisions.md, benchmarks/input_pipeline.py).
 _PARSED_TOGETHER = 8
 _PARALLEL_PARSES = 2
+_PARALLEL_COPIES = 2
+_MOSTLY = 0.95  # of the records have to be regular for an index to pay
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,9 +26,11 @@ class ReadOptions:
     Attributes:
       batch_size: examples a batch.
       num_readers: shards read side by side.
-      shuffle_buffer: records (not bytes) held to draw from when a seed is given; a full video is 250 kB.
+      shuffle_buffer: parsed records (not bytes) held to draw from when a seed is given; a full video is 250 kB. Indexed
+        records are drawn from all.
       deterministic: False lets readers overtake each other: a little faster, another order in every run.
       drop_remainder: True leaves out the last batch when it is smaller than the others.
+      record_index: whether frame-level records of local, uncompressed files are indexed and then read without parsing.
     """
 
     batch_size: int = 128
@@ -31,33 +38,67 @@ class ReadOptions:
     shuffle_buffer: int = 1024
     deterministic: bool = True
     drop_remainder: bool = False
+    record_index: bool = True
 
 
-def read_batches(shards, spec, options=None, *, seed=None, epoch=0, labelled=True):
+def read_batches(shards, spec, options=None, *, seed=None, epoch=0, labelled=True, skip=0):
     """One pass over the shards.
+
+    Frame-level records of local, uncompressed shards are indexed at the first reading and copied from memory-mapped
+    files; all others are parsed. Both roads give the same batches, in the same order where no seed is given.
 
     Args:
       shards: paths of TFRecord files.
       spec: FeatureSpec of the records.
       options: ReadOptions.
-      seed: None reads in order; a number shuffles shards and records, another way in every `epoch`.
+      seed: None reads in order, from `options.num_readers` shards in turn; a number shuffles all records (parsed ones
+        shards, and records within the buffer), another way in every `epoch`.
       epoch: which pass this is.
       labelled: False leaves labels unread (frame and video level): what inference needs.
+      skip: batches to leave out at the beginning, for a pass that is resumed.
 
     Returns:
       A tf.data.Dataset of dicts (the batch contract, see `records.parse_frames`, `parse_videos`, `parse_segments`).
       The same arguments give the same batches in the same order, unless `options.deterministic` is False. A seed
       works together with `tf.random.set_seed`, as all of TensorFlow's do.
+
+    Raises:
+      RecordError: a shard that is indexed now is damaged.
     """
     options = options or ReadOptions()
+    if spec.level == "frame" and options.record_index and all(map(is_mappable, shards)):
+        mapped = mapped_records(shards, spec, labelled)
+        if mapped.table.regular.mean() > _MOSTLY:
+            dataset = _mapped_batches(mapped, options, seed, epoch, skip)
+            return dataset.prefetch(1).with_options(_dataset_options(options))
+    dataset = _parsed_batches(shards, spec, options, seed, epoch, labelled).skip(skip)
+    return dataset.prefetch(2).with_options(_dataset_options(options))
+
+
+def _mapped_batches(mapped, options, seed, epoch, skip):
+    order = mapped.order(options.num_readers) if seed is None else shuffled_order(len(mapped.table), seed, epoch)
+    batches = len(order) // options.batch_size if options.drop_remainder else -(-len(order) // options.batch_size)
+    signature = mapped.signature(options.batch_size if options.drop_remainder else None)
+
+    def copy(number):
+        batch = mapped.batch(order[number * options.batch_size : (number + 1) * options.batch_size])
+        return [batch[key] for key in signature]
+
+    def read(number):
+        arrays = tf.numpy_function(copy, [number], [part.dtype for part in signature.values()])
+        return {key: tf.ensure_shape(x, part.shape) for (key, part), x in zip(signature.items(), arrays, strict=True)}
+
+    return tf.data.Dataset.range(min(skip, batches), batches).map(read, _PARALLEL_COPIES)
+
+
+def _parsed_batches(shards, spec, options, seed, epoch, labelled):
     order = list(shards)
     if seed is not None:
         np.random.default_rng([seed, epoch]).shuffle(order)
-    dataset = tf.data.TFRecordDataset(order, num_parallel_reads=min(options.num_readers, len(order)))
+    dataset = serialized_records(order, options.num_readers)
     if seed is not None:
         dataset = dataset.shuffle(options.shuffle_buffer, seed=_mixed(seed, epoch), reshuffle_each_iteration=False)
-    dataset = _BATCHES[spec.level](dataset, spec, options, labelled)
-    return dataset.prefetch(2).with_options(_dataset_options(options))
+    return _BATCHES[spec.level](dataset, spec, options, labelled)
 
 
 def _mixed(seed, epoch):
@@ -76,7 +117,7 @@ def _frame_batches(dataset, spec, options, labelled):
         count = tf.size(chunk)
         # All chunks have one shape, so that they are joined by plain copies: the last one is filled up.
         chunk = tf.concat([chunk, tf.repeat(chunk[:1], together - count)], axis=0)
-        parsed = records.parse_frames(chunk, spec, labelled, rows=spec.max_frames)
+        parsed = records.parse_frames(chunk, spec, labelled, rows=spec.frame_limit)
         if labelled:
             parsed["labels"] = tf.RaggedTensor.from_tensor(parsed["labels"], padding=-1)
         return {**parsed, "count": count}

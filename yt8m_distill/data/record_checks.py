@@ -220,12 +220,14 @@ def read_records(path, limit=None):
     """
     import tensorflow as tf
 
+    from yt8m_distill.data.shards import serialized_records
+
     unreadable = _file_problem(path)
     if unreadable:
         raise RecordError(path, None, unreadable)
     number = -1
     try:
-        dataset = tf.data.TFRecordDataset(path).take(-1 if limit is None else limit)
+        dataset = serialized_records([path]).take(-1 if limit is None else limit)
         for number, serialized in enumerate(dataset.as_numpy_iterator()):
             yield number, serialized
     except tf.errors.OpError as error:

@@ -7,6 +7,7 @@ The id is read from the context key `id` or `video_id`, whichever the record has
 
 import tensorflow as tf
 
+from yt8m_distill.data.sampling import uniform_positions
 from yt8m_distill.spec import MISSING_BYTE, SEGMENT_SIZE
 
 _ID_KEYS = ("id", "video_id")
@@ -57,9 +58,26 @@ def _aligned(frames, count, num_frames, rows):
     return tf.where(present & inside, frames, filler)
 
 
+def _sampled(strings, counts, spec):
+    """Of strings {name: (batch, T)} those of the sampled frames, {name: (batch, k)}, and how many these are."""
+    length = tf.minimum(counts[spec.names[0]], spec.max_frames)
+    positions = tf.gather(uniform_positions(spec.max_frames, spec.sampled_frames), length)
+    chosen, present = {}, {}
+    for name in spec.names:
+        inside = (positions >= 0) & (positions < counts[name][:, tf.newaxis])
+        row = tf.pad(strings[name], [[0, 0], [0, 1]])
+        chosen[name] = tf.where(inside, tf.gather(row, tf.where(inside, positions, 0), batch_dims=1), "")
+        present[name] = tf.reduce_sum(tf.cast(inside, tf.int32), axis=1)
+    return chosen, present
+
+
 def _decode_features(strings, counts, spec, limit, rows=None):
     """All features of a batch of frame-level records: ({name: uint8 (batch, T, size)}, num_frames int32 (batch,))."""
-    counts = {name: tf.minimum(tf.cast(counts[name], tf.int32), limit) for name in spec.names}
+    counts = {name: tf.cast(counts[name], tf.int32) for name in spec.names}
+    if spec.sampled_frames:
+        strings, counts = _sampled(strings, counts, spec)
+        limit = spec.sampled_frames
+    counts = {name: tf.minimum(count, limit) for name, count in counts.items()}
     num_frames = counts[spec.names[0]]
     features = {
         name: _frames(strings[name], counts[name], size, limit, rows) for name, size in spec.size_by_name.items()
@@ -78,9 +96,9 @@ def parse_frames(serialized, spec, labelled=True, rows=None):
 
     Args:
       serialized: string (batch,), serialized SequenceExamples.
-      spec: the FeatureSpec; frames past `spec.max_frames` are dropped.
+      spec: the FeatureSpec; frames past `spec.max_frames` are dropped, and so are those that are not sampled.
       labelled: False leaves the labels unread.
-      rows: rows of every video; at least `spec.max_frames`, or None for those of the longest.
+      rows: rows of every video; at least `spec.frame_limit`, or None for those of the longest.
 
     Returns:
       The batch contract: {name: uint8 (batch, T, size)} with T as `rows` says, `num_frames` int32

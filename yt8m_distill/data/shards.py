@@ -1,6 +1,7 @@
 """Which files a pattern means."""
 
 import contextlib
+import functools
 import os
 import struct
 
@@ -46,14 +47,49 @@ def _matches(pattern, flag):
     return paths
 
 
+def is_mappable(path):
+    """Whether a shard can be memory-mapped: a local file that is not compressed."""
+    return "://" not in path and not _is_compressed(path)
+
+
+def serialized_records(paths, num_readers=None):
+    """A tf.data.Dataset of the serialized records of TFRecord files; those whose names end in .gz are unpacked.
+
+    Args:
+      paths: files of any file system, at least one.
+      num_readers: files read side by side, a record of each in turn; None for one after the other.
+    """
+    parts = [
+        tf.data.TFRecordDataset(
+            group,
+            compression_type="GZIP" if compressed else None,
+            num_parallel_reads=num_readers and min(num_readers, len(group)),
+        )
+        for compressed, group in _by_compression(paths).items()
+    ]
+    return functools.reduce(tf.data.Dataset.concatenate, parts)
+
+
+def _by_compression(paths):
+    groups = {}
+    for path in paths:
+        groups.setdefault(_is_compressed(path), []).append(path)
+    return groups
+
+
+def _is_compressed(path):
+    return path.endswith(".gz")
+
+
 def count_records(shards):
     """How many records the shards hold: exact for local files, from one length field to the next; else an estimate.
 
     A damaged shard is counted up to where it makes sense; reading it will tell.
     """
-    local = [path for path in shards if "://" not in path]
-    remote = [path for path in shards if "://" in path]
-    return sum(_count_local(path) for path in local) + (_estimate(remote) if remote else 0)
+    groups = {}
+    for path in shards:
+        groups.setdefault((is_mappable(path), _is_compressed(path)), []).append(path)
+    return sum(sum(map(_count_local, group)) if local else _estimate(group) for (local, _), group in groups.items())
 
 
 def _count_local(path):
@@ -68,9 +104,16 @@ def _count_local(path):
 
 
 def _estimate(shards, sample=64):
+    """From the records of the first shard: all of them where it is compressed, which is all that tells their size."""
+    records = serialized_records(shards[:1])
     try:
-        sizes = [len(record) + 16 for record in tf.data.TFRecordDataset(shards[0]).take(sample).as_numpy_iterator()]
+        if _is_compressed(shards[0]):
+            sample = sum(1 for _ in records.as_numpy_iterator())
+            sampled = tf.io.gfile.stat(shards[0]).length
+        else:
+            sizes = [len(record) + 16 for record in records.take(sample).as_numpy_iterator()]
+            sample, sampled = len(sizes), sum(sizes)
         total = sum(tf.io.gfile.stat(path).length for path in shards)
     except tf.errors.OpError:
         return 0
-    return round(total * len(sizes) / sum(sizes)) if sizes else 0
+    return round(total * sample / sampled) if sampled else 0

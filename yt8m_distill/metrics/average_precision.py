@@ -6,6 +6,9 @@ P may exceed the positives in the list: those that never entered the ranking can
 
 import numpy as np
 
+# Entries that are grouped by class at a time: they stay in cache, and memory does not grow with the list.
+_CHUNK = 1 << 18
+
 
 def descending_order(scores):
     """Indices that put scores (n,) in descending order; equal scores keep their order of arrival."""
@@ -13,12 +16,15 @@ def descending_order(scores):
         return np.argsort(-scores, kind="stable")
     # One sort of 64-bit keys, score above position, takes half the time of a stable argsort.
     bits = (scores + np.float32(0)).view(np.uint32)  # + 0 makes -0.0 and 0.0 equal
-    keys = np.where(bits < 1 << 31, bits ^ np.uint32(0x7FFFFFFF), bits).astype(np.uint64)
+    del scores  # a caller that hands over its only reference has the memory back before the keys are made
+    np.bitwise_xor(bits, np.uint32(0x7FFFFFFF), out=bits, where=bits < 1 << 31)
+    keys = bits.astype(np.uint64)
+    del bits
     keys <<= np.uint64(32)
-    keys |= np.arange(len(keys), dtype=np.uint64)
+    keys |= np.arange(len(keys), dtype=np.uint32)
     keys.sort()
     keys &= np.uint64(0xFFFFFFFF)
-    return keys.astype(np.int64)
+    return keys.view(np.int64)
 
 
 def average_precision(hits, num_positives=None, top_n=None):
@@ -53,23 +59,25 @@ def average_precision_per_class(hits, classes, positives, top_n=None):
     Returns:
       float64 (num_classes,), NaN for classes without a positive.
     """
-    num_classes = len(positives)
-    # Sorting the smallest integers that hold a class is a radix sort.
-    order = np.argsort(classes.astype(np.min_scalar_type(num_classes)), kind="stable")
-    classes, hits = classes[order], np.asarray(hits, bool)[order]
-    counts = np.bincount(classes, minlength=num_classes)
-    start = np.cumsum(counts) - counts
-
-    found = np.flatnonzero(hits)
-    found_classes = classes[found]
-    ranks = found - start[found_classes] + 1
-    hit_counts = np.bincount(found_classes, minlength=num_classes)
-    hit_start = np.cumsum(hit_counts) - hit_counts
-    precisions = (np.arange(len(found)) - hit_start[found_classes] + 1) / ranks
-
     totals = np.asarray(positives, np.int64)
-    if top_n is not None:
-        precisions = np.where(ranks <= top_n, precisions, 0.0)
-        totals = np.minimum(totals, top_n)
-    sums = np.bincount(found_classes, weights=precisions, minlength=num_classes)
+    totals = totals if top_n is None else np.minimum(totals, top_n)
+    entries, found, sums = (np.zeros(len(totals), dtype) for dtype in (np.int64, np.int64, np.float64))
+    for begin in range(0, len(hits), _CHUNK):
+        chunk, hit = classes[begin : begin + _CHUNK], np.asarray(hits[begin : begin + _CHUNK], bool)
+        ranks = _numbers_in_class(chunk, entries)[hit]
+        precisions = _numbers_in_class(chunk[hit], found) / ranks
+        if top_n is not None:
+            precisions[ranks > top_n] = 0
+        sums += np.bincount(chunk[hit], weights=precisions, minlength=len(totals))
     return np.where(totals > 0, sums / np.maximum(totals, 1), np.nan)
+
+
+def _numbers_in_class(classes, before):
+    """Number of each entry among those of its class, from 1 + before[class]; adds the entries to `before`."""
+    # Sorting the smallest integers that hold a class is a radix sort.
+    order = np.argsort(classes.astype(np.min_scalar_type(len(before))), kind="stable")
+    counts = np.bincount(classes, minlength=len(before))
+    numbers = np.empty(len(classes), np.int64)
+    numbers[order] = np.arange(1, len(classes) + 1) - np.repeat(np.cumsum(counts) - counts - before, counts)
+    before += counts
+    return numbers

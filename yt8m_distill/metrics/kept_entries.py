@@ -42,6 +42,6 @@ class KeptEntries:
         """The hits (n,) and classes (n,) of all entries, best score first."""
         if not self._batches:
             return np.zeros(0, bool), np.zeros(0, np.uint8)
-        scores, hits, classes = (np.concatenate(column) for column in zip(*self._batches, strict=True))
-        order = descending_order(scores)
-        return hits[order], classes[order]
+        scores, hits, classes = zip(*self._batches, strict=True)
+        order = descending_order(np.concatenate(scores))  # one column at a time: the order is as large as all of them
+        return np.concatenate(hits)[order], np.concatenate(classes)[order]

@@ -1,0 +1,140 @@
+"""Batches of frame-level records copied from memory-mapped shards, without parsing them."""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m_distill.data.index_cache import file_stamp, index_shards
+from yt8m_distill.data.mapped_shards import MappedShards
+from yt8m_distill.data.record_order import interleaved_order
+from yt8m_distill.data.record_table import record_table
+from yt8m_distill.data.records import parse_frames
+from yt8m_distill.data.recycled_memory import RecycledMemory
+from yt8m_distill.data.sampling import uniform_positions
+from yt8m_distill.spec import MISSING_BYTE
+
+_KEPT = 4  # data sets whose tables are remembered
+
+
+def mapped_records(shards, spec, labelled=True):
+    """The MappedRecords of these shards as they are now: made anew only where one of them has changed."""
+    return _mapped_records(tuple(shards), tuple(map(file_stamp, shards)), spec, labelled)
+
+
+@functools.lru_cache(_KEPT)
+def _mapped_records(shards, stamps, spec, labelled):
+    del stamps  # they tell one state of the files from another
+    return MappedRecords(shards, spec, labelled)
+
+
+class MappedRecords:
+    """Frame-level records of local, uncompressed shards, any of them at any time.
+
+    The frames of a record are copied once, from the page cache to the batch; of a video that is sampled only the chosen
+    frames are touched. Records whose layout the index does not know are parsed, so that a batch is bit for bit what
+    `records.parse_frames` makes of the same records. Used by several threads at once.
+
+    Args:
+      shards: paths.
+      spec: FeatureSpec of frame level.
+      labelled: False leaves labels unread.
+
+    Attributes:
+      table: the RecordTable.
+
+    Raises:
+      RecordError: a shard is missing or damaged.
+    """
+
+    def __init__(self, shards, spec, labelled=True):
+        self.table = record_table(index_shards(shards), spec, labelled)
+        self._shards, self._spec, self._labelled = shards, spec, labelled
+        self._maps = MappedShards(shards)
+        self._memory = RecycledMemory()
+        self._positions = uniform_positions(spec.max_frames, spec.sampled_frames) if spec.sampled_frames else None
+
+    def order(self, num_readers):
+        """The order in which that many readers would parse the shards; see `interleaved_order`."""
+        counts = np.bincount(self.table.shards, minlength=len(self._shards)).tolist()
+        return interleaved_order(counts, num_readers)
+
+    def signature(self, batch_size=None):
+        """{key: tf.TensorSpec} of a batch, in order."""
+        frames = {
+            name: tf.TensorSpec([batch_size, None, size], tf.uint8) for name, size in self._spec.size_by_name.items()
+        }
+        numbers = {"num_frames": tf.TensorSpec([batch_size], tf.int32), "id": tf.TensorSpec([batch_size], tf.string)}
+        labels = {"labels": tf.TensorSpec([batch_size, None], tf.int32)} if self._labelled else {}
+        return {**frames, **numbers, **labels}
+
+    def batch(self, records):
+        """The batch contract for the records of these numbers, as NumPy arrays.
+
+        Args:
+          records: int64 (batch,), at least one.
+
+        Returns:
+          What `records.parse_frames` returns; `id` is an array of bytes objects.
+
+        Raises:
+          tf.errors.InvalidArgumentError: a record that cannot be read as the spec says.
+        """
+        parsed = {row: self._parse(records[row]) for row in np.flatnonzero(~self.table.regular[records]).tolist()}
+        num_frames = np.minimum(self.table.counts[records, 0], self._spec.frame_limit)
+        ids, labels = self.table.ids_of(records), self.table.labels_of(records)
+        for row, example in parsed.items():
+            num_frames[row], ids[row] = example["num_frames"][0], example["id"][0]
+            labels[row] = example["labels"][0] if self._labelled else []
+        batch = {
+            name: self._copied(feature, records, num_frames, {row: example[name][0] for row, example in parsed.items()})
+            for feature, name in enumerate(self._spec.names)
+        }
+        self._maps.count_read(int(self.table.lengths[records].sum()))
+        batch |= {"num_frames": num_frames, "id": np.array(ids, object)}
+        return batch | {"labels": _padded(labels)} if self._labelled else batch
+
+    def _parse(self, record):
+        """One record by the parser: the batch contract, as NumPy arrays of one example."""
+        begin, length = self.table.offsets[record], self.table.lengths[record]
+        serialized = self._maps[self.table.shards[record]][begin : begin + length]
+        parsed = parse_frames(tf.constant([serialized]), self._spec, self._labelled)
+        return {key: value.numpy() for key, value in parsed.items()}
+
+    def _copied(self, feature, records, num_frames, parsed):
+        """One feature, uint8 (batch, most frames, size): rows of `parsed` as they are, others from the maps."""
+        size, table = self._spec.sizes[feature], self.table
+        capacity = len(records) * self._spec.frame_limit * size
+        frames = self._memory.empty((len(records), num_frames.max(), size), capacity)
+        shards = table.shards[records]
+        places = (
+            shards,
+            table.firsts[records, feature],
+            table.strides[shards, feature],
+            table.counts[records, feature],
+        )
+        columns = [column.tolist() for column in (*places, table.counts[records, 0], num_frames)]
+        for row, (shard, first, stride, present, length, kept) in enumerate(zip(*columns, strict=True)):
+            source = parsed.get(row)
+            if source is None:
+                shape = (min(present, length, self._spec.max_frames), size)
+                source = self._chosen(np.ndarray(shape, np.uint8, self._maps[shard], first, (stride, 1)), length)
+            frames[row, : len(source)] = source
+            frames[row, len(source) : kept] = MISSING_BYTE
+            frames[row, kept:] = 0
+        return frames
+
+    def _chosen(self, frames, length):
+        """Of the frames (T, size) of one feature of a video of `length` frames, those that are given to the model."""
+        if self._positions is None:
+            return frames
+        positions = self._positions[min(length, self._spec.max_frames)][: min(length, self._spec.sampled_frames)]
+        return frames[positions[: np.searchsorted(positions, len(frames))]]
+
+
+def _padded(labels):
+    """Lists of labels as int32 (batch, most labels), padded with -1."""
+    padded = np.full((len(labels), max(map(len, labels))), -1, np.int32)
+    for row, values in enumerate(labels):
+        padded[row, : len(values)] = values
+    return padded
