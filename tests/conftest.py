@@ -1,4 +1,17 @@
-"""Lists, after every run of the parity test, what it compared and what it did not."""
+"""Indexes of test shards go to a folder of their own; the parity test's list of what it compared and what not."""
+
+import os
+import shutil
+import tempfile
+
+
+def pytest_configure(config):
+    config.index_dir = tempfile.mkdtemp(prefix="yt8m_index")
+    os.environ["YT8M_DISTILL_INDEX_DIR"] = config.index_dir
+
+
+def pytest_unconfigure(config):
+    shutil.rmtree(config.index_dir, ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter):

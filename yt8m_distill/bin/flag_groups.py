@@ -22,11 +22,14 @@ _DEFAULT_NAMES = {"frame": "rgb,audio", "segment": "rgb,audio", "video": "mean_r
 
 
 def define_data_flags():
-    """--feature_names, --feature_sizes, --num_classes, --max_frames, --frame_features, --segment_labels."""
+    """The flags of `feature_spec`: --feature_names, --num_classes, --max_frames and their like."""
     flags.DEFINE_string("feature_names", None, "Features, comma-separated (default: rgb,audio or mean_rgb,mean_audio).")
     flags.DEFINE_string("feature_sizes", None, "Values of each feature, comma-separated (default: 1024,128).")
     flags.DEFINE_integer("num_classes", 3862, "Number of classes: 3862 in YouTube-8M, 527 in AudioSet.", lower_bound=1)
     flags.DEFINE_integer("max_frames", 300, "Longer videos are cut to this many frames (one a second).", lower_bound=1)
+    flags.DEFINE_integer(
+        "sampled_frames", 0, "Read so many frames of each video, equally spaced; 0 for all.", lower_bound=0
+    )
     flags.DEFINE_boolean("frame_features", None, "Records are frame level (default: what the model needs).")
     flags.DEFINE_boolean("segment_labels", False, "Train and evaluate on rated 5-second segments (2019 records).")
 
@@ -49,7 +52,7 @@ def feature_spec(level):
     sizes = _split(FLAGS.feature_sizes or "1024,128")
     if not all(size.isdecimal() for size in sizes):
         raise InputError(f"--feature_sizes={FLAGS.feature_sizes}: expected whole numbers separated by commas.")
-    return FeatureSpec(names, tuple(map(int, sizes)), FLAGS.num_classes, level, FLAGS.max_frames)
+    return FeatureSpec(names, tuple(map(int, sizes)), FLAGS.num_classes, level, FLAGS.max_frames, FLAGS.sampled_frames)
 
 
 def _split(text):
@@ -103,14 +106,15 @@ def define_checkpoint_flag():
 
 
 def define_reading_flags():
-    """--batch_size and --num_readers of the commands that read records once."""
+    """--batch_size, --num_readers and --record_index of the commands that read records once."""
     flags.DEFINE_integer("batch_size", 128, "Videos (or segments) that go through the model together.", lower_bound=1)
     flags.DEFINE_integer("num_readers", 8, "Shards read side by side.", lower_bound=1)
+    flags.DEFINE_boolean("record_index", True, "Index local frame-level records once and read them without parsing.")
 
 
 def reading_options():
     """The keyword arguments that the reading flags describe."""
-    return {"batch_size": FLAGS.batch_size, "num_readers": FLAGS.num_readers}
+    return {"batch_size": FLAGS.batch_size, "num_readers": FLAGS.num_readers, "record_index": FLAGS.record_index}
 
 
 def _given(names):

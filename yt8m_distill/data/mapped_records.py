@@ -52,7 +52,7 @@ class MappedRecords:
         self._shards, self._spec, self._labelled = shards, spec, labelled
         self._maps = MappedShards(shards)
         self._memory = RecycledMemory()
-        self._positions = uniform_positions(spec.max_frames, spec.sampled_frames) if spec.sampled_frames else None
+        self._positions = uniform_positions(spec.max_frames, spec.frame_limit) if spec.sampled_frames else None
 
     def order(self, num_readers):
         """The order in which that many readers would parse the shards; see `interleaved_order`."""
@@ -86,10 +86,10 @@ class MappedRecords:
         for row, example in parsed.items():
             num_frames[row], ids[row] = example["num_frames"][0], example["id"][0]
             labels[row] = example["labels"][0] if self._labelled else []
-        batch = {
-            name: self._copied(feature, records, num_frames, {row: example[name][0] for row, example in parsed.items()})
-            for feature, name in enumerate(self._spec.names)
-        }
+        batch = {}
+        for feature, name in enumerate(self._spec.names):
+            given = {row: example[name][0] for row, example in parsed.items()}
+            batch[name] = self._feature(feature, records, num_frames, given)
         self._maps.count_read(int(self.table.lengths[records].sum()))
         batch |= {"num_frames": num_frames, "id": np.array(ids, object)}
         return batch | {"labels": _padded(labels)} if self._labelled else batch
@@ -101,35 +101,50 @@ class MappedRecords:
         parsed = parse_frames(tf.constant([serialized]), self._spec, self._labelled)
         return {key: value.numpy() for key, value in parsed.items()}
 
-    def _copied(self, feature, records, num_frames, parsed):
-        """One feature, uint8 (batch, most frames, size): rows of `parsed` as they are, others from the maps."""
-        size, table = self._spec.sizes[feature], self.table
-        capacity = len(records) * self._spec.frame_limit * size
-        frames = self._memory.empty((len(records), num_frames.max(), size), capacity)
-        shards = table.shards[records]
-        places = (
-            shards,
-            table.firsts[records, feature],
-            table.strides[shards, feature],
-            table.counts[records, feature],
-        )
-        columns = [column.tolist() for column in (*places, table.counts[records, 0], num_frames)]
-        for row, (shard, first, stride, present, length, kept) in enumerate(zip(*columns, strict=True)):
-            source = parsed.get(row)
-            if source is None:
-                shape = (min(present, length, self._spec.max_frames), size)
-                source = self._chosen(np.ndarray(shape, np.uint8, self._maps[shard], first, (stride, 1)), length)
-            frames[row, : len(source)] = source
-            frames[row, len(source) : kept] = MISSING_BYTE
-            frames[row, kept:] = 0
+    def _feature(self, feature, records, num_frames, given):
+        """One feature, uint8 (batch, most frames, size): rows of `given` {row: frames} as they are, others copied."""
+        size, longest = self._spec.sizes[feature], num_frames.max()
+        frames = self._memory.empty((len(records), longest, size), len(records) * self._spec.frame_limit * size)
+        available = self.table.counts[records, feature]
+        available[list(given)] = 0
+        copy = self._copy_all if self._positions is None else self._copy_sampled
+        present = copy(frames, feature, records, available)
+        for row, rows in given.items():
+            frames[row, : len(rows)] = rows
+            present[row] = len(rows)
+        for row in np.flatnonzero(present < longest).tolist():
+            frames[row, present[row] : num_frames[row]] = MISSING_BYTE
+            frames[row, num_frames[row] :] = 0
         return frames
 
-    def _chosen(self, frames, length):
-        """Of the frames (T, size) of one feature of a video of `length` frames, those that are given to the model."""
-        if self._positions is None:
-            return frames
-        positions = self._positions[min(length, self._spec.max_frames)][: min(length, self._spec.sampled_frames)]
-        return frames[positions[: np.searchsorted(positions, len(frames))]]
+    def _copy_all(self, frames, feature, records, available):
+        """Copies the first frames of each record, as many as the video has; returns how many these are, (batch,)."""
+        table, shards, size = self.table, self.table.shards[records], self._spec.sizes[feature]
+        present = np.minimum(np.minimum(available, table.counts[records, 0]), self._spec.max_frames)
+        columns = (shards, table.firsts[records, feature], table.strides[shards, feature], present)
+        for row, (shard, first, stride, count) in enumerate(zip(*map(np.ndarray.tolist, columns), strict=True)):
+            if count:
+                frames[row, :count] = np.ndarray((count, size), np.uint8, self._maps[shard], first, (stride, 1))
+        return present
+
+    def _copy_sampled(self, frames, feature, records, available):
+        """Copies the sampled frames of each record; returns how many these are, (batch,)."""
+        table, shards = self.table, self.table.shards[records]
+        length = np.minimum(table.counts[records, 0], self._spec.max_frames)
+        positions = self._positions[length][:, : frames.shape[1]]
+        inside = (positions >= 0) & (positions < available[:, None])
+        places = table.firsts[records, feature, None] + positions * table.strides[shards, feature, None]
+        rows = np.arange(inside.size).reshape(inside.shape)
+        flat = frames.reshape(-1, frames.shape[2])
+        for shard in np.unique(shards).tolist():
+            here = inside & (shards == shard)[:, None]
+            flat[rows[here]] = self._windows(shard, flat.shape[1])[places[here]]
+        return inside.sum(axis=1)
+
+    def _windows(self, shard, size):
+        """A view of a shard whose row i is the `size` bytes from place i: (bytes - size + 1, size)."""
+        content = self._maps[shard]
+        return np.ndarray((len(content) - size + 1, size), np.uint8, content, 0, (1, 1))
 
 
 def _padded(labels):

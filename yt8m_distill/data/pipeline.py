@@ -68,7 +68,7 @@ def read_batches(shards, spec, options=None, *, seed=None, epoch=0, labelled=Tru
     options = options or ReadOptions()
     if spec.level == "frame" and options.record_index and all(map(is_mappable, shards)):
         mapped = mapped_records(shards, spec, labelled)
-        if mapped.table.regular.mean() > _MOSTLY:
+        if mapped.table.regular.sum() >= _MOSTLY * len(mapped.table):
             dataset = _mapped_batches(mapped, options, seed, epoch, skip)
             return dataset.prefetch(1).with_options(_dataset_options(options))
     dataset = _parsed_batches(shards, spec, options, seed, epoch, labelled).skip(skip)

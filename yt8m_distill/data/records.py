@@ -61,7 +61,7 @@ def _aligned(frames, count, num_frames, rows):
 def _sampled(strings, counts, spec):
     """Of strings {name: (batch, T)} those of the sampled frames, {name: (batch, k)}, and how many these are."""
     length = tf.minimum(counts[spec.names[0]], spec.max_frames)
-    positions = tf.gather(uniform_positions(spec.max_frames, spec.sampled_frames), length)
+    positions = tf.gather(uniform_positions(spec.max_frames, spec.frame_limit), length)
     chosen, present = {}, {}
     for name in spec.names:
         inside = (positions >= 0) & (positions < counts[name][:, tf.newaxis])
@@ -76,7 +76,7 @@ def _decode_features(strings, counts, spec, limit, rows=None):
     counts = {name: tf.cast(counts[name], tf.int32) for name in spec.names}
     if spec.sampled_frames:
         strings, counts = _sampled(strings, counts, spec)
-        limit = spec.sampled_frames
+        limit = spec.frame_limit
     counts = {name: tf.minimum(count, limit) for name, count in counts.items()}
     num_frames = counts[spec.names[0]]
     features = {

@@ -16,17 +16,17 @@ from yt8m_distill.metrics.top_k import reduce_top_k
 from yt8m_distill.written_aside import written_aside
 
 
-def evaluate(model, spec, shards, *, batch_size=128, num_readers=8, top_k=20, progress=True, step=None):
+def evaluate(model, spec, shards, *, top_k=20, progress=True, step=None, **reading):
     """Evaluates a model.
 
     Args:
       model: VideoClassifier.
       spec: FeatureSpec of the records; at segment level only rated classes count.
       shards: labelled TFRecord files.
-      batch_size, num_readers: how they are read; neither changes the result by more than rounding.
       top_k: scores kept of each video for GAP and mAP.
       progress: whether to show a progress bar on stderr, where that is a terminal.
       step: what `make_evaluation_step` returned, to compile once for several evaluations.
+      **reading: fields of `ReadOptions`, how they are read; none changes the result by more than rounding.
 
     Returns:
       (results, per_class): {"gap", "map", "hit_at_1", "perr", "loss" (cross entropy summed over classes, mean over
@@ -38,7 +38,7 @@ def evaluate(model, spec, shards, *, batch_size=128, num_readers=8, top_k=20, pr
     step = step or make_evaluation_step(model, spec, top_k)
     metrics = EvaluationMetrics(top_k=top_k)
     loss = examples = 0
-    batches = read_batches(shards, spec, ReadOptions(batch_size=batch_size, num_readers=num_readers))
+    batches = read_batches(shards, spec, ReadOptions(**reading))
     total = None if spec.level == "segment" else count_records(shards)
     with tqdm(total=total, unit="video", desc="evaluate", disable=None if progress else True) as bar:
         for batch in checked(batches, shards, spec):

@@ -13,10 +13,11 @@ from yt8m_distill.spec import SEGMENT_SIZE
 from yt8m_distill.written_aside import require_writable
 
 
-def write_video_submission(model, spec, shards, path, *, top_k=20, batch_size=128, num_readers=8, progress=True):
+def write_video_submission(model, spec, shards, path, *, top_k=20, progress=True, **reading):
     """Writes `VideoId,LabelConfidencePairs`, one line a video.
 
-    The lines stand as the records are read: from up to `num_readers` shards in turn, the same in every run.
+    The lines stand as the records are read: from up to `num_readers` shards in turn, the same in every run. `reading`
+    are fields of `ReadOptions`.
 
     Returns:
       The number of videos.
@@ -28,7 +29,7 @@ def write_video_submission(model, spec, shards, path, *, top_k=20, batch_size=12
     predict = make_predict_top_k(model, spec, top_k)
 
     def scored():
-        for batch in _batches(shards, spec, batch_size, num_readers, progress):
+        for batch in _batches(shards, spec, ReadOptions(**reading), progress):
             yield batch["id"].numpy(), *_ranked(predict, batch)
 
     return write_submission(path, scored())
@@ -43,9 +44,8 @@ def write_segment_submission(
     *,
     top_k=None,
     max_per_class=100_000,
-    batch_size=128,
-    num_readers=8,
     progress=True,
+    **reading,
 ):
     """Writes `Class,Segments`: for each class of the whitelist its best 5-second segments.
 
@@ -53,23 +53,31 @@ def write_segment_submission(
 
     Args:
       top_k: classes kept of each segment before they compete; all when None, as many as the starter code's --top_k.
+      **reading: fields of `ReadOptions`; so many segments go through the model together as videos are read.
 
     Returns:
       The number of videos.
 
     Raises:
-      InputError: as `write_video_submission`, and a whitelisted class that the model does not have.
+      InputError: as `write_video_submission`, a whitelisted class that the model does not have, or a spec that samples
+        frames.
     """
+    if spec.sampled_frames:
+        raise InputError(
+            f"the run reads {spec.sampled_frames} frames of each video: segments need all of them. Leave out "
+            "--segment_labels, or use a run without --sampled_frames."
+        )
     require_writable(path)
     submission = SegmentSubmission(whitelist, max_per_class)
     top_k = spec.num_classes if top_k is None else top_k
     check_top_k(top_k, spec.num_classes)
     predict = make_predict_top_k(model, spec, top_k, submission.class_mask(spec.num_classes))
     videos = 0
-    for batch in _batches(shards, spec, batch_size, num_readers, progress):
+    options = ReadOptions(**reading)
+    for batch in _batches(shards, spec, options, progress):
         segments = cut_into_segments({key: value.numpy() for key, value in batch.items()}, spec)
-        for first in range(0, len(segments["id"]), batch_size):
-            part = {key: value[first : first + batch_size] for key, value in segments.items()}
+        for first in range(0, len(segments["id"]), options.batch_size):
+            part = {key: value[first : first + options.batch_size] for key, value in segments.items()}
             submission.add(part["id"], *_ranked(predict, part))
         videos += len(batch["id"])
     submission.write(path)
@@ -109,8 +117,7 @@ def _ranked(predict, batch):
     return classes, scores
 
 
-def _batches(shards, spec, batch_size, num_readers, progress):
-    options = ReadOptions(batch_size=batch_size, num_readers=num_readers)
+def _batches(shards, spec, options, progress):
     batches = read_batches(shards, spec, options, labelled=False)
     with tqdm(total=count_records(shards), unit="video", desc="predict", disable=None if progress else True) as bar:
         for batch in checked(batches, shards, spec, labelled=False):

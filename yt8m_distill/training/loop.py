@@ -133,10 +133,12 @@ class TrainingLoop:
             shuffle_buffer=params.shuffle_buffer_size,
             deterministic=params.deterministic,
             drop_remainder=True,
+            record_index=params.record_index,
         )
-        dataset = read_batches(self.shards, spec, options, seed=params.seed, epoch=self._epoch)
+        place = {"seed": params.seed, "epoch": self._epoch, "skip": self._batches_used}
         # Strings cannot travel to a GPU.
-        dataset = dataset.skip(self._batches_used).map(lambda batch: {k: batch[k] for k in batch if k != "id"})
+        dataset = read_batches(self.shards, spec, options, **place)
+        dataset = dataset.map(lambda batch: {k: batch[k] for k in batch if k != "id"})
         return checked(self.strategy.experimental_distribute_dataset(dataset), self.shards, spec)
 
     def _run_step(self, batch):

@@ -7,7 +7,16 @@ from yt8m_distill.errors import InputError
 from yt8m_distill.run_config import config_path, load_config, newest_checkpoint, save_config
 
 # Numbers that say what a checkpoint's place in the data and its state mean.
-_FIXED = ("batch_size", "optimizer", "seed", "log_steps", "num_readers", "shuffle_buffer_size", "mixed_precision")
+_FIXED = (
+    "batch_size",
+    "optimizer",
+    "seed",
+    "log_steps",
+    "num_readers",
+    "shuffle_buffer_size",
+    "record_index",
+    "mixed_precision",
+)
 # config.json last: while it is there, the directory is still a run.
 _WRITTEN = ("metrics.csv", "checkpoints", "eval", "tensorboard", "config.json")
 

@@ -1,0 +1,184 @@
+import dataclasses
+import gc
+import gzip
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from made_records import FRAME, frame_record, integers, random_frames, random_record, strings, write_shard, write_shards
+from test_record_layout import IRREGULAR
+
+from yt8m_distill.data import mapped_shards, pipeline
+from yt8m_distill.data.mapped_records import mapped_records
+from yt8m_distill.data.pipeline import ReadOptions, read_batches
+from yt8m_distill.data.records import parse_frames
+from yt8m_distill.spec import FeatureSpec
+
+
+def both_roads(shards, spec, **options):
+    """Batches as (copied, parsed), all of them held at once."""
+    roads = [read_batches(shards, spec, ReadOptions(**options, record_index=index)) for index in (True, False)]
+    return zip(*map(list, roads), strict=True)
+
+
+def assert_equal(left, right):
+    assert left.keys() == right.keys()
+    for key in left:
+        assert left[key].dtype == right[key].dtype
+        np.testing.assert_array_equal(left[key], right[key], err_msg=key)
+
+
+@pytest.mark.parametrize("sampled_frames", [0, 1, 3, 7, 100])
+@pytest.mark.parametrize("seed", range(6))
+def test_batches_are_those_of_the_parser_bit_for_bit(tmp_path, monkeypatch, seed, sampled_frames):
+    monkeypatch.setattr(pipeline, "_MOSTLY", 0)  # an index for irregular records too
+    random = np.random.default_rng(seed)
+    spec = dataclasses.replace(FRAME, max_frames=int(random.integers(3, 12)), sampled_frames=sampled_frames)
+    records = [random_record(random, spec, f"v{i}", ragged=bool(seed % 2)) for i in range(random.integers(1, 60))]
+    if seed % 3 == 0:
+        records += [irregular_but_readable(random) for _ in range(5)]
+        random.shuffle(records)
+    shards = write_shards(tmp_path, records, int(random.integers(1, 5)))
+    options = {"batch_size": int(random.integers(1, 20)), "num_readers": int(random.integers(1, 4))}
+    batches = 0
+    for copied, parsed in both_roads(shards, spec, **options):
+        assert_equal(copied, parsed)
+        batches += 1
+    assert batches == -(-len(records) // options["batch_size"])
+
+
+def irregular_but_readable(random):
+    """A record that the index cannot describe and the parser reads."""
+    record = frame_record(random_frames(random, FRAME, 4), [1, 2], "odd")
+    message = tf.train.SequenceExample.FromString(record)
+    kind = random.integers(3)
+    if kind == 0:  # protocol buffers merge the parts of a message
+        more = tf.train.SequenceExample(context=tf.train.Features(feature={"labels": integers([5])}))
+        return message.SerializeToString() + more.SerializeToString()
+    if kind == 1:
+        message.context.feature["labels"].Clear()
+    else:
+        message.context.feature["note"].CopyFrom(strings([b"a", b"b"]))
+        message.context.feature["labels"].Clear()
+    return message.SerializeToString()
+
+
+@pytest.mark.parametrize("record", IRREGULAR.values(), ids=IRREGULAR)
+def test_a_record_is_an_error_on_both_roads_or_on_none(tmp_path, monkeypatch, record):
+    monkeypatch.setattr(pipeline, "_MOSTLY", 0)
+    good = frame_record(random_frames(np.random.default_rng(0), FRAME, 3), [1])
+    shard = write_shard(tmp_path / "shard", [good, record, good])
+    outcomes = []
+    for record_index in (True, False):
+        try:
+            outcomes.append(list(read_batches([shard], FRAME, ReadOptions(record_index=record_index))))
+        except tf.errors.OpError:
+            outcomes.append(None)
+    assert (outcomes[0] is None) == (outcomes[1] is None)
+    for copied, parsed in zip(outcomes[0] or (), outcomes[1] or (), strict=True):
+        assert_equal(copied, parsed)
+
+
+def numbered(count):
+    """Frame-level records whose bytes are all equal to the number of their record."""
+    frames = [
+        {name: np.full((5, size), n, np.uint8) for name, size in FRAME.size_by_name.items()} for n in range(count)
+    ]
+    return [frame_record(value, [n % 20], str(n)) for n, value in enumerate(frames)]
+
+
+@pytest.mark.parametrize("held", [1, 3, 1000])
+def test_memory_is_not_used_again_while_a_batch_is_held(tmp_path, held):
+    shards = write_shards(tmp_path, numbered(200), 4)
+    kept = []
+    for epoch in range(3):
+        for batch in read_batches(shards, FRAME, ReadOptions(8), seed=0, epoch=epoch):
+            views = [batch["rgb"].numpy(), batch["audio"][1:].numpy(), batch["rgb"][:, 2]]
+            kept = [*kept, (batch["id"].numpy().astype(int), views)][-held:]
+            del batch
+            gc.collect(0)
+            for ids, (rgb, audio, frame) in kept:
+                assert (rgb == ids[:, None, None]).all()
+                assert (audio == ids[1:, None, None]).all()
+                assert (frame.numpy() == ids[:, None]).all()
+
+
+def test_memory_is_used_again(tmp_path):
+    mapped = mapped_records(write_shards(tmp_path, numbered(4), 1), FRAME)
+    first = mapped.batch(np.arange(4))["rgb"]
+    address = first.ctypes.data
+    view = first[1:3]
+    del first
+    assert mapped.batch(np.arange(4))["rgb"].ctypes.data != address
+    del view
+    assert mapped.batch(np.arange(4))["rgb"].ctypes.data == address
+
+
+def test_more_shards_than_are_kept_open_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(mapped_shards, "_OPEN", 2)
+    monkeypatch.setattr(mapped_shards, "_KEPT_BYTES", 1000)
+    shards = write_shards(tmp_path, numbered(40), 7)
+    for copied, parsed in both_roads(shards, FRAME, batch_size=5):
+        assert_equal(copied, parsed)
+
+
+def test_a_shuffled_pass_draws_from_all_records(tmp_path):
+    shards = write_shards(tmp_path, numbered(400), 2)
+    ids = np.concatenate([batch["id"].numpy().astype(int) for batch in read_batches(shards, FRAME, seed=0)])
+    assert sorted(ids) == list(range(400))
+    assert abs(np.corrcoef(ids, np.arange(400))[0, 1]) < 0.2
+
+
+@pytest.mark.parametrize("seed", [None, 5])
+@pytest.mark.parametrize("record_index", [True, False])
+def test_a_pass_goes_on_behind_the_batches_that_are_skipped(tmp_path, seed, record_index):
+    shards = write_shards(tmp_path, numbered(30), 3)
+    options = ReadOptions(batch_size=4, record_index=record_index)
+    whole = list(read_batches(shards, FRAME, options, seed=seed))
+    for skip in (0, 1, 7, 8, 9):
+        rest = list(read_batches(shards, FRAME, options, seed=seed, skip=skip))
+        assert len(rest) == max(8 - skip, 0)
+        for left, right in zip(rest, whole[skip:], strict=True):
+            assert_equal(left, right)
+
+
+def test_a_changed_shard_is_read_as_it_is_now(tmp_path):
+    shard = write_shard(tmp_path / "shard", numbered(3))
+    assert len(list(read_batches([shard], FRAME, ReadOptions(1)))) == 3
+    write_shard(shard, numbered(5))
+    assert len(list(read_batches([shard], FRAME, ReadOptions(1)))) == 5
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+def test_compressed_shards_are_parsed(tmp_path, seed):
+    plain = write_shards(tmp_path, numbered(12), 2)
+    packed = [path + ".gz" for path in plain]
+    for path, target in zip(plain, packed, strict=True):
+        pathlib.Path(target).write_bytes(gzip.compress(pathlib.Path(path).read_bytes()))
+    expected = {batch["id"].numpy()[0]: batch for batch in read_batches(plain, FRAME, ReadOptions(1))}
+    for shards in (packed, [packed[0], plain[1]]):
+        batches = list(read_batches(shards, FRAME, ReadOptions(1), seed=seed))
+        assert len(batches) == 12
+        for batch in batches:
+            assert_equal(batch, expected[batch["id"].numpy()[0]])
+
+
+def test_only_the_sampled_frames_are_given(tmp_path):
+    frames = {"rgb": np.arange(20, dtype=np.uint8)[:, None] * np.ones(6, np.uint8), "audio": [b"abc"] * 20}
+    shard = write_shard(tmp_path / "shard", [frame_record(frames)])
+    spec = FeatureSpec(FRAME.names, FRAME.sizes, 20, max_frames=16, sampled_frames=4)
+    (batch,) = read_batches([shard], spec)
+    assert batch["num_frames"].numpy().tolist() == [4]
+    assert batch["rgb"].numpy()[0, :, 0].tolist() == [0, 4, 8, 12]
+
+
+def test_the_parser_reads_sampled_frames_of_several_records_together():
+    random = np.random.default_rng(0)
+    spec = dataclasses.replace(FRAME, sampled_frames=3)
+    records = [random_record(random, spec, str(i), ragged=True) for i in range(20)]
+    together = parse_frames(tf.constant(records), spec, rows=3)
+    for row, record in enumerate(records):
+        alone = parse_frames(tf.constant([record]), spec, rows=3)
+        for name in (*spec.names, "num_frames", "id"):
+            np.testing.assert_array_equal(together[name][row], alone[name][0])
