@@ -186,7 +186,8 @@ def test_padded_frames_change_nothing(name):
                 variable.assign(value)
             results.append([*predict(model, padding, training=training).values(), *model.get_weights()])
         for expected, actual in zip(*results, strict=True):
-            np.testing.assert_allclose(actual, expected, atol=2e-6)
+            # From some number of rows on NeXtVLAD multiplies in another order.
+            np.testing.assert_allclose(actual, expected, rtol=2e-6, atol=2e-6)
 
 
 @every_frame_level_model

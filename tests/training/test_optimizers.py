@@ -4,6 +4,7 @@ import pytest
 
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters.training import TrainingParams
+from yt8m_distill.training.fused_adam import FusedAdam, FusedAdamW
 from yt8m_distill.training.optimizers import make_optimizer
 
 
@@ -49,8 +50,8 @@ def test_weight_decay_shrinks_weights_without_a_gradient():
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("AdamOptimizer", keras.optimizers.Adam),
-        ("adamw", keras.optimizers.AdamW),
+        ("AdamOptimizer", FusedAdam),
+        ("adamw", FusedAdamW),
         ("RMSPropOptimizer", keras.optimizers.RMSprop),
         ("GradientDescentOptimizer", keras.optimizers.SGD),
         ("Adagrad", keras.optimizers.Adagrad),

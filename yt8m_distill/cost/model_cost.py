@@ -4,9 +4,12 @@ The model is built without its weights being allocated and run on shapes alone, 
 `keras.ops` is asked for is counted: the operations that run, not formulas about them.
 """
 
+import collections
 import concurrent.futures
 import dataclasses
+import functools
 import math
+import operator
 import random
 import threading
 
@@ -116,8 +119,9 @@ def _model_cost(config, spec, frames):
 
 
 def _unchanged(runs):
-    """Sum of the products that are as large in every run of a layer."""
-    return sum(sizes[0] for sizes in zip(*runs, strict=True) if len(set(sizes)) == 1)
+    """Sum of the products that every run of a layer holds; a longer video may go about its products another way."""
+    common = functools.reduce(operator.and_, map(collections.Counter, runs))
+    return sum(common.elements())
 
 
 def _weights(variables):

@@ -6,6 +6,7 @@ from keras import ops
 from yt8m_distill.layers.batch_normalization import BatchNormalization
 from yt8m_distill.layers.frame_mask import frame_mask
 from yt8m_distill.layers.l2_normalization import L2Normalization
+from yt8m_distill.layers.light_vlad import cluster_sums
 
 
 @keras.saving.register_keras_serializable(package="yt8m_distill")
@@ -78,27 +79,54 @@ class NeXtVLAD(keras.layers.Layer):
 
     def aggregate(self, inputs, num_frames, training=None):
         """The descriptor before its batch norm: unit vectors of every cluster, (batch, width * clusters)."""
-        mask = frame_mask(num_frames, ops.shape(inputs)[1])
-        z = self.expand(inputs)
-        assignment = self._assign(z, mask, training)
-        groups = ops.reshape(z, (*ops.shape(assignment)[:2], self.width))
+        batch, frames, size = ops.shape(inputs)
+        mask = frame_mask(num_frames, frames)
+        x = ops.reshape(inputs, (batch * frames, size))
+        z = self.expand(x)
+        scores, attention = self._project(x, z)
+        scores = ops.reshape(scores, (batch, frames, self.groups * self.clusters))
+        assignment = self._assign(scores, attention, mask, training)
+        # Never -1 for the batch: it cannot be told from the number of values where there is no frame at all.
+        groups = ops.reshape(z, (batch, frames * self.groups, self.width))
         vlad = self.normalize(self._residuals(groups, assignment))
         return ops.reshape(vlad, (-1, self.width * self.clusters))
 
-    def _assign(self, z, mask, training):
+    def _project(self, x, z):
+        """The clusters' scores and the attention's logits of every row: (rows, groups * clusters) and (rows, groups).
+
+        Nothing bends between the expansion and these products: `(x W + b) C = x (W C) + b C`. That takes fewer
+        multiply-adds where there are more rows than it takes to make `W C`; from twice as many on it is done.
+        """
+        size, widened = self.expand.kernel.shape
+        if widened <= size:
+            return self._from_widened(z)
+        rows, least_rows = ops.shape(x)[0], 2 * size * widened // (widened - size)
+        if isinstance(rows, int):
+            return self._from_inputs(x) if rows >= least_rows else self._from_widened(z)
+        return ops.cond(rows >= least_rows, lambda: self._from_inputs(x), lambda: self._from_widened(z))
+
+    def _from_widened(self, z):
+        return ops.matmul(z, self.cluster_weights), self.attention(z)
+
+    def _from_inputs(self, x):
+        kernel, bias = ops.copy(self.expand.kernel), ops.copy(self.expand.bias)
+        weights = self.cluster_weights, self.attention.kernel
+        scores, attention = (ops.matmul(x, ops.matmul(kernel, w)) + ops.matmul(bias, w) for w in weights)
+        return scores, attention + self.attention.bias
+
+    def _assign(self, scores, attention, mask, training):
         """Soft assignment of every group of every frame, weighted by attention: (batch, frames * groups, clusters)."""
-        scores = self.cluster_bn(ops.matmul(z, self.cluster_weights), mask=mask, training=training)
-        # Never -1 for the batch: it cannot be told from the number of values where there is no frame at all.
-        batch, frames = ops.shape(z)[:2]
+        batch, frames = ops.shape(scores)[:2]
+        scores = self.cluster_bn(scores, mask=mask, training=training)
         scores = ops.reshape(ops.cast(scores, "float32"), (batch, frames * self.groups, self.clusters))
-        attention = ops.sigmoid(ops.cast(self.attention(z), "float32")) * mask[:, :, None]
-        return ops.softmax(scores, axis=-1) * ops.reshape(attention, (batch, frames * self.groups, 1))
+        attention = ops.reshape(ops.sigmoid(ops.cast(attention, "float32")), (batch, frames, self.groups))
+        attention = ops.reshape(attention * mask[:, :, None], (batch, frames * self.groups, 1))
+        return ops.softmax(scores, axis=-1) * attention
 
     def _residuals(self, groups, assignment):
         """Sum of the weighted residuals to each centre: (batch, width, clusters), float32."""
         mass = ops.sum(assignment, axis=1, keepdims=True)
-        weighted = ops.einsum("bif,bik->bfk", groups, ops.cast(assignment, groups.dtype))
-        return ops.cast(weighted, "float32") - mass * ops.cast(self.centres, "float32")
+        return cluster_sums(groups, assignment) - mass * ops.cast(self.centres, "float32")
 
     def compute_output_shape(self, input_shape, num_frames_shape=None):
         return (input_shape[0], self.expansion * input_shape[-1] // self.groups * self.clusters)

@@ -3,8 +3,10 @@
 import keras
 
 from yt8m_distill.errors import InputError
+from yt8m_distill.training.fused_adam import FusedAdam, FusedAdamW
 
 _STARTER_CODE_NAMES = {"gradientdescent": "sgd"}
+_FUSED = {"adam": FusedAdam, "adamw": FusedAdamW}
 
 
 def make_optimizer(params, schedule, num_replicas=1):
@@ -30,7 +32,7 @@ def make_optimizer(params, schedule, num_replicas=1):
         options["clipnorm"] = params.clip_gradient_norm / num_replicas
     if params.weight_decay is not None:
         options["weight_decay"] = params.weight_decay
-    optimizer = known[name](**options)
+    optimizer = _FUSED.get(name, known[name])(**options)
     if params.mixed_precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
