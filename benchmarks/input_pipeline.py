@@ -4,15 +4,22 @@ a parser of one record at a time that pads to float32, as the starter code's doe
   raw             tf.data.TFRecordDataset over the files, one after the other; nothing parsed
   plain           parse_single_sequence_example, decode, dequantise, pad to 300 frames of float32, dense labels, batch
   plain_parallel  the same with two parallel parses and files read side by side
-  ours            yt8m_distill.data.pipeline.read_batches
+  parsed          read_batches without an index: records parsed in eights by TensorFlow
+  full            read_batches with its index: all frames copied from memory-mapped files
+  k30             the same, 30 frames of each video at equal distances
 
 All sides read the same files in turn in one process (A B C A B C ...), with autotuning off; the first round is thrown
-away. Peak memory is that of a process of its own for each side, TensorFlow itself included. The last line is one JSON
-object: medians in videos/s, and ratios as medians over the rounds. On a machine that others share, read the CPU time:
-two parallel parsers gain nothing there where only one core is free. Without --data_pattern it writes 1000 videos of
-YouTube-8M's size (265 MB) to a temporary folder first. Two minutes: python benchmarks/input_pipeline.py
+away. The index is built before, and its seconds are told. Peak memory is that of a process of its own for each side,
+TensorFlow itself and mapped pages of the files included. The last line is one JSON object: medians in videos/s, and
+ratios as medians over the rounds. On a machine that others share, read the CPU time: two parallel readers gain nothing
+there where only one core is free.
+
+Without --data_pattern it writes 2000 videos of YouTube-8M's size (530 MB) to a temporary folder first; the files are
+then in the system's cache, and what is measured is the work, not the disk; with --cold it is the disk. Three minutes:
+python benchmarks/input_pipeline.py
 """
 
+import dataclasses
 import functools
 import json
 import os
@@ -32,8 +39,9 @@ _READERS = 8
 _SHARDS = 8
 
 flags.DEFINE_string("data_pattern", None, "Frame-level files to read; written to a temporary folder when not given.")
-flags.DEFINE_integer("videos", 1000, "Videos written when no data is given.", lower_bound=_SHARDS)
+flags.DEFINE_integer("videos", 2000, "Videos written when no data is given.", lower_bound=_SHARDS)
 flags.DEFINE_integer("rounds", 7, "Times that each side runs, after one that does not count.", lower_bound=1)
+flags.DEFINE_boolean("cold", False, "Drop the files from the system's cache before every pass: measures the disk.")
 flags.DEFINE_string("side", None, "Run this side once and print its peak memory in MB, nothing else.")
 
 
@@ -101,10 +109,11 @@ def read_plainly(shards, spec, batch_size, parallel=False):
     return _without_autotuning(parsed.batch(batch_size).prefetch(2))
 
 
-def read_ours(shards, spec, batch_size):
+def read_ours(shards, spec, batch_size, sampled_frames=0, record_index=True):
     from yt8m_distill.data.pipeline import ReadOptions, read_batches
 
-    return read_batches(shards, spec, ReadOptions(batch_size=batch_size, num_readers=_READERS))
+    spec = dataclasses.replace(spec, sampled_frames=sampled_frames)
+    return read_batches(shards, spec, ReadOptions(batch_size, num_readers=_READERS, record_index=record_index))
 
 
 def _without_autotuning(dataset):
@@ -115,14 +124,15 @@ def _without_autotuning(dataset):
     return dataset.with_options(options)
 
 
-SIDES = {
-    "raw": read_raw,
-    "plain_32": functools.partial(read_plainly, batch_size=32),
-    "plain_parallel_32": functools.partial(read_plainly, batch_size=32, parallel=True),
-    "ours_32": functools.partial(read_ours, batch_size=32),
-    "plain_128": functools.partial(read_plainly, batch_size=128),
-    "plain_parallel_128": functools.partial(read_plainly, batch_size=128, parallel=True),
-    "ours_128": functools.partial(read_ours, batch_size=128),
+_KINDS = {
+    "plain": read_plainly,
+    "plain_parallel": functools.partial(read_plainly, parallel=True),
+    "parsed": functools.partial(read_ours, record_index=False),
+    "full": read_ours,
+    "k30": functools.partial(read_ours, sampled_frames=30),
+}
+SIDES = {"raw": read_raw} | {
+    f"{kind}_{size}": functools.partial(read, batch_size=size) for size in (128, 32) for kind, read in _KINDS.items()
 }
 
 
@@ -135,12 +145,21 @@ def time_a_pass(dataset):
     return time.perf_counter() - start, time.process_time() - cpu_start
 
 
+def drop_from_cache(shards):
+    for path in shards:
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def measure(shards, spec, rounds):
     """{side: (seconds, CPU seconds) of each round}, the sides in turn."""
     datasets = {side: read(shards, spec) for side, read in SIDES.items()}
     times = {side: [] for side in SIDES}
     for number in range(rounds + 1):
         for side, dataset in datasets.items():
+            if FLAGS.cold:
+                drop_from_cache(shards)
             taken = time_a_pass(dataset)
             if number:
                 times[side].append(taken)
@@ -172,24 +191,33 @@ def summarize(times, videos):
         "videos_per_second": {side: round(videos / wall) for side, (wall, _) in medians.items()},
         "cpu_ms_per_video": {side: round(1000 * cpu / videos, 3) for side, (_, cpu) in medians.items()},
     }
-    for size, suffix in ((32, ""), (128, "_128")):
-        results[f"full_vs_raw_read{suffix}"] = times_as_fast(f"ours_{size}", "raw")
-        results[f"full_vs_plain{suffix}"] = times_as_fast(f"ours_{size}", f"plain_{size}")
-        results[f"full_vs_plain_parallel{suffix}"] = times_as_fast(f"ours_{size}", f"plain_parallel_{size}")
+    for size, suffix in ((128, ""), (32, "_32")):
+        results[f"full_vs_raw_read{suffix}"] = times_as_fast(f"full_{size}", "raw")
+        results[f"full_vs_plain{suffix}"] = times_as_fast(f"full_{size}", f"plain_{size}")
+        results[f"full_vs_plain_parallel{suffix}"] = times_as_fast(f"full_{size}", f"plain_parallel_{size}")
+        results[f"full_vs_parsed{suffix}"] = times_as_fast(f"full_{size}", f"parsed_{size}")
+        results[f"k30_vs_raw_read{suffix}"] = times_as_fast(f"k30_{size}", "raw")
     return results
 
 
 def compare(shards, spec):
+    from yt8m_distill.data.index_cache import index_shards
     from yt8m_distill.data.shards import count_records
 
     videos = count_records(shards)
+    start = time.perf_counter()
+    index_shards(shards)
+    index_seconds = time.perf_counter() - start
     load = os.getloadavg()[0]
     results = summarize(measure(shards, spec, FLAGS.rounds), videos)
     results["peak_memory_mb"] = {side: round(peak_memory(side, shards)) for side in SIDES}
     for side in SIDES:
         speed, cpu, memory = (results[k][side] for k in ("videos_per_second", "cpu_ms_per_video", "peak_memory_mb"))
         print(f"{side:20} {speed:7} videos/s {cpu:7} ms of CPU a video {memory:7} MB")
-    print(json.dumps({"videos": videos, "load_before": round(load, 1), **results}))
+    memory = results["peak_memory_mb"]
+    results["memory_vs_parsed"] = round(max(memory[f"full_{size}"] / memory[f"parsed_{size}"] for size in (128, 32)), 2)
+    results |= {"videos": videos, "index_seconds": round(index_seconds, 2), "load_before": round(load, 1)}
+    print(json.dumps(results))
 
 
 def main(arguments):
@@ -205,6 +233,7 @@ def main(arguments):
         compare(find_shards(FLAGS.data_pattern, "--data_pattern"), spec)
     else:
         with tempfile.TemporaryDirectory() as folder:
+            os.environ["YT8M_DISTILL_INDEX_DIR"] = os.path.join(folder, "index")
             write_videos(folder, FLAGS.videos)
             compare(find_shards(os.path.join(folder, "*.tfrecord")), spec)
 

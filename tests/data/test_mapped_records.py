@@ -29,8 +29,8 @@ def assert_equal(left, right):
         np.testing.assert_array_equal(left[key], right[key], err_msg=key)
 
 
-@pytest.mark.parametrize("sampled_frames", [0, 1, 3, 7, 100])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("sampled_frames", [0, 3, 100])
+@pytest.mark.parametrize("seed", range(4))
 def test_batches_are_those_of_the_parser_bit_for_bit(tmp_path, monkeypatch, seed, sampled_frames):
     monkeypatch.setattr(pipeline, "_MOSTLY", 0)  # an index for irregular records too
     random = np.random.default_rng(seed)

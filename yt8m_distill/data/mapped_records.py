@@ -103,7 +103,7 @@ class MappedRecords:
 
     def _feature(self, feature, records, num_frames, given):
         """One feature, uint8 (batch, most frames, size): rows of `given` {row: frames} as they are, others copied."""
-        size, longest = self._spec.sizes[feature], num_frames.max()
+        size, longest = self._spec.sizes[feature], int(num_frames.max())
         frames = self._memory.empty((len(records), longest, size), len(records) * self._spec.frame_limit * size)
         available = self.table.counts[records, feature]
         available[list(given)] = 0
@@ -121,30 +121,31 @@ class MappedRecords:
         """Copies the first frames of each record, as many as the video has; returns how many these are, (batch,)."""
         table, shards, size = self.table, self.table.shards[records], self._spec.sizes[feature]
         present = np.minimum(np.minimum(available, table.counts[records, 0]), self._spec.max_frames)
+        maps = {shard: self._maps[shard] for shard in np.unique(shards).tolist()}
         columns = (shards, table.firsts[records, feature], table.strides[shards, feature], present)
         for row, (shard, first, stride, count) in enumerate(zip(*map(np.ndarray.tolist, columns), strict=True)):
             if count:
-                frames[row, :count] = np.ndarray((count, size), np.uint8, self._maps[shard], first, (stride, 1))
+                frames[row, :count] = np.ndarray((count, size), np.uint8, maps[shard], first, (stride, 1))
         return present
 
     def _copy_sampled(self, frames, feature, records, available):
         """Copies the sampled frames of each record; returns how many these are, (batch,)."""
-        table, shards = self.table, self.table.shards[records]
+        table, shards, size = self.table, self.table.shards[records], self._spec.sizes[feature]
         length = np.minimum(table.counts[records, 0], self._spec.max_frames)
         positions = self._positions[length][:, : frames.shape[1]]
         inside = (positions >= 0) & (positions < available[:, None])
         places = table.firsts[records, feature, None] + positions * table.strides[shards, feature, None]
-        rows = np.arange(inside.size).reshape(inside.shape)
-        flat = frames.reshape(-1, frames.shape[2])
         for shard in np.unique(shards).tolist():
-            here = inside & (shards == shard)[:, None]
-            flat[rows[here]] = self._windows(shard, flat.shape[1])[places[here]]
+            rows = np.flatnonzero(shards == shard)
+            content = self._maps[shard]
+            # Row i of this view is the `size` bytes from place i on.
+            windows = np.ndarray((len(content) - size + 1, size), np.uint8, content, 0, (1, 1))
+            if inside[rows].all():
+                frames[rows] = windows[places[rows]]
+            else:
+                row, step = np.nonzero(inside[rows])
+                frames[rows[row], step] = windows[places[rows[row], step]]
         return inside.sum(axis=1)
-
-    def _windows(self, shard, size):
-        """A view of a shard whose row i is the `size` bytes from place i: (bytes - size + 1, size)."""
-        content = self._maps[shard]
-        return np.ndarray((len(content) - size + 1, size), np.uint8, content, 0, (1, 1))
 
 
 def _padded(labels):
