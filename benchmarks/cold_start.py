@@ -39,6 +39,7 @@ _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 _STEPS = ("first_step", "second_step", "third_step")
 
 flags.DEFINE_integer("repeats", 3, "Times that each process runs.", lower_bound=1)
+flags.DEFINE_boolean("imports", True, "Time the imports too.")
 flags.DEFINE_list("models", "NeXtVLAD,NeXtVLAD_tiny", "Models whose first step is timed; empty for none.")
 flags.DEFINE_integer("videos", 128, "Videos that are made, 120 to 300 frames each.", lower_bound=2)
 flags.DEFINE_integer("step_videos", 32, "Videos of a training step.", lower_bound=1)
@@ -194,7 +195,8 @@ def main(arguments):
     if FLAGS.stamp_from is not None:
         return train_with_stamps(arguments, FLAGS.stamp_from)
     command.no_arguments(arguments)
-    results = time_help() | time_imports() | {"first_step_seconds": {}, "first_step_parts": {}}
+    results = time_help() | (time_imports() if FLAGS.imports else {})
+    results |= {"first_step_seconds": {}, "first_step_parts": {}}
     with tempfile.TemporaryDirectory() as folder:
         data = os.path.join(folder, "data")
         made = [f"--output_dir={data}", f"--num_videos={FLAGS.videos}", "--num_shards=2", "--min_frames=120"]

@@ -1,0 +1,68 @@
+"""Every script in benchmarks/ answers --help, is named in the README, and ends in one JSON object."""
+
+import json
+import re
+
+import pytest
+from made_runs import REPOSITORY, run_python
+
+SCRIPTS = [path for path in sorted((REPOSITORY / "benchmarks").glob("*.py")) if "__main__" in path.read_text()]
+_NEVER = re.compile(r"\|\s+(tensorflow|keras)$", re.MULTILINE)
+
+# The smallest run of each script that takes seconds, and what its last line must hold.
+SMALLEST = {
+    "metrics.py": (
+        ("--videos=2000", "--evaluation_videos=256", "--memory_videos=2000", "--classes=50", "--repeats=1"),
+        {"gap_speedup", "map_speedup", "memory_mb_2000_videos", "evaluation_seconds_256_videos"},
+    ),
+    "cold_start.py": (
+        ("--models=NeXtVLAD_tiny", "--videos=8", "--step_videos=4", "--repeats=1", "--noimports"),
+        {"help_seconds", "first_step_seconds", "first_step_parts"},
+    ),
+    "scaling.py": (
+        (
+            "--model=NeXtVLAD_tiny",
+            "--videos=8,16,24",
+            "--frames=2,4,6",
+            "--classes=20,30,40",
+            "--full_videos=8",
+            "--metrics_videos=128",
+            "--process_jobs=reading",
+            "--process_passes=2",
+            "--repeats=1",
+        ),
+        {"videos", "frames", "classes", "processes"},
+    ),
+    "aggregators.py": (
+        ("--layers=NetVLAD", "--batch_size=2", "--num_frames=4", "--size=16", "--clusters=4", "--repeats=1"),
+        {"layers"},
+    ),
+}
+# Those whose smallest run starts TensorFlow many times, or builds models of the published size.
+TOO_LARGE = {"input_pipeline.py", "train_step.py", "student_inference.py"}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_help_answers_without_tensorflow(script):
+    process = run_python(["-X", "importtime", str(script), "--help"])
+    assert process.returncode == 0
+    assert not _NEVER.search(process.stderr)
+    assert re.search(r"^  --\w+:", process.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_the_readme_names_it(script):
+    assert f"benchmarks/{script.name}" in (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_script_has_a_smallest_run_or_is_known_to_have_none():
+    assert {script.name for script in SCRIPTS} <= SMALLEST.keys() | TOO_LARGE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALLEST)
+def test_the_smallest_run_ends_in_one_json_object(name):
+    flags, promised = SMALLEST[name]
+    process = run_python([f"benchmarks/{name}", *flags], timeout=300)
+    assert process.returncode == 0, process.stderr[-2000:]
+    assert promised <= json.loads(process.stdout.splitlines()[-1]).keys()
