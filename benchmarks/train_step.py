@@ -1,0 +1,276 @@
+"""Times whole training steps against plain transcriptions of the published models (benchmarks/plain_models.py).
+
+Batches of 32 videos of 300 frames in memory; forward, backward, clipping and Adam. Both sides start from the same
+weights, and their losses and gradients are compared first. TensorFlow decides about oneDNN when it is imported, so each
+side runs in a process of its own and takes one step after the other's (A B A B ...). Pairs:
+
+- every model, both sides with the project's TensorFlow settings, all videos 300 frames long;
+- "off": NeXtVLAD, both sides without oneDNN;
+- "default": NeXtVLAD as the project runs it, lengths as in YouTube-8M (120 to 300, mean 229), against the plain side
+  with TensorFlow's own default, which on AMD processors is no oneDNN.
+
+The last line is one JSON object: ratios of medians, share of the matrix peak (a 4096 x 4096 x 4096 product in the same
+run), and the peak memory of a NeXtVLAD step on 80 videos of 300 frames, each in a fresh process.
+python benchmarks/train_step.py --rounds=5
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+from absl import flags
+
+from yt8m_distill.bin import command
+from yt8m_distill.errors import InputError
+
+FLAGS = flags.FLAGS
+# What bounds a step, from TensorFlow's profiler on two cores.
+BOUNDS = {
+    "NeXtVLAD": "products of matrices, three quarters of the step; then by memory: Adam over 85 million weights, batch "
+    "norm and softmax of the scores.",
+    "NetVLAD": "memory: clip and Adam read and write 80 million weights, with which few products are made.",
+    "DBoF": "frames times clusters and its two gradients, of which one serves the batch norm of the input alone.",
+    "HRNN": "products of matrices, most of them those of the lower LSTMs at every frame.",
+}
+_SIZES = (1024, 128)
+
+flags.DEFINE_list("models", list(BOUNDS), "Which to time.")
+flags.DEFINE_integer("batch_size", 32, "Videos.", lower_bound=2)
+flags.DEFINE_integer("num_frames", 300, "Rows of the batch.", lower_bound=1)
+flags.DEFINE_integer("rounds", 5, "Steps of either side.", lower_bound=1)
+flags.DEFINE_bool("pairs_of_settings", True, "Time NeXtVLAD with other settings too, and measure its memory.")
+flags.DEFINE_enum("worker", None, ["ours", "plain", "check", "peak", "memory"], "Used by the benchmark itself.")
+flags.DEFINE_enum("onednn", "project", ["project", "off", "default"], "Used by the benchmark itself.")
+flags.DEFINE_bool("youtube_lengths", False, "Used by the benchmark itself.")
+
+
+def batch_of(videos, rows):
+    """Random bytes and labels; lengths are `rows`, or spread over 40 % to 100 % of them."""
+    import numpy as np
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+    # 120 seconds and an exponential rest, cut at 300: mean 229.
+    lengths = np.minimum(rows, (rows * (120 + rng.exponential(165, videos)) / 300).astype("int32"))
+    batch = {"num_frames": lengths if FLAGS.youtube_lengths else np.full(videos, rows)}
+    batch["labels"] = rng.integers(0, 3862, (videos, 3))
+    batch = {name: value.astype("int32") for name, value in batch.items()}
+    for name, size in zip(("rgb", "audio"), _SIZES, strict=True):
+        batch[name] = rng.integers(0, 256, (videos, rows, size), dtype="uint8")
+    return {name: tf.constant(value) for name, value in batch.items()}
+
+
+def model_of(name, **overrides):
+    from yt8m_distill.hyperparameters import registry
+    from yt8m_distill.models.classifier import build_model
+    from yt8m_distill.spec import FeatureSpec
+
+    config = registry.model_config(name)
+    known = {field: value for field, value in overrides.items() if field in config.fields}
+    return build_model(registry.model_config(name, **known), FeatureSpec(), seed=0)
+
+
+def our_step(name):
+    import tensorflow as tf
+
+    from yt8m_distill.hyperparameters.training import TrainingParams
+    from yt8m_distill.spec import FeatureSpec
+    from yt8m_distill.training.optimizers import make_optimizer
+    from yt8m_distill.training.step import make_train_step
+
+    model, params = model_of(name), TrainingParams(batch_size=FLAGS.batch_size)
+    optimizer = make_optimizer(params, params.base_learning_rate)
+    optimizer.build(model.trainable_variables)
+    step = make_train_step(model, optimizer, FeatureSpec(), params, tf.distribute.get_strategy())
+    return lambda batch: step(batch)[0]
+
+
+def plain_step(name):
+    import plain_models
+
+    from yt8m_distill.hyperparameters.training import TrainingParams
+
+    model = model_of(name)
+    return plain_models.make_train_step(
+        model, TrainingParams().base_learning_rate, getattr(model.aggregator, "drop_rate", 0.0)
+    )
+
+
+def peak_step(name):
+    import tensorflow as tf
+
+    a, b = (tf.random.stateless_normal((4096, 4096), (0, seed)) for seed in range(2))
+    return tf.function(lambda batch: tf.matmul(a, b)[0, 0])
+
+
+def check(name):
+    """Largest difference between the two sides' losses and gradients, as a share of them, without dropout."""
+    import plain_models
+    import tensorflow as tf
+
+    model, batch = model_of(name, drop_rate=0.0), batch_of(FLAGS.batch_size, FLAGS.num_frames)
+
+    @tf.function
+    def ours():
+        with tf.GradientTape() as tape:
+            predictions = model(batch, training=True)["predictions"]
+            loss = plain_models.cross_entropy(batch, predictions, predictions.shape[-1])
+            total = loss + tf.add_n(model.losses)
+        return loss, tape.gradient(total, [variable.value for variable in model.trainable_variables])
+
+    (loss, gradients), (plain_loss, plain) = ours(), tf.function(plain_models.loss_and_gradients)(model, batch, 0.0)
+    least = 1e-3 * tf.linalg.global_norm(plain)  # the gradients of some biases are zero but for rounding
+    pairs = zip(gradients, plain, strict=True)
+    differences = [tf.norm(mine - other) / tf.maximum(tf.norm(other), least) for mine, other in pairs]
+    return max(abs(float(loss / plain_loss) - 1), *map(float, differences))
+
+
+def work(name, videos, rows):
+    """Multiply-adds of our step: of every product, and of its gradients (one where its input needs none)."""
+    frames = videos * rows
+    if name == "NeXtVLAD":
+        streams = [(1024, 8 * 128, 8, 128), (128, 4 * 64, 4, 64)]
+        total = sum(
+            2 * frames * size * 2 * size  # expansion
+            + 2 * frames * size * (scores + groups)  # assignment and attention from the frames ...
+            + 3 * size * 2 * size * (scores + groups)  # ... by folded weights
+            + 3 * frames * 2 * size * clusters
+            for size, scores, groups, clusters in streams
+        )
+        return total + 3 * videos * ((256 * 128 + 64 * 64) * 2048 + 2 * 2048 * 256 + 2048 * 3862)
+    if name == "NetVLAD":
+        streams = 3 * frames * 2 * (1024 * 64 + 128 * 32)
+        return streams + 3 * videos * ((1024 * 64 + 128 * 32) * 1024 + 1024 * 5 * 3862)
+    if name == "DBoF":
+        return 3 * frames * 1152 * 8192 + 3 * videos * (8192 * 1024 + 1024 * 5 * 3862)
+    lower = frames * 4096 * (2 * 1152 + 3 * 3 * 1024)
+    upper = 3 * videos * 20 * 4096 * (4096 + 3 * 1024)
+    return lower + upper + 3 * videos * 4096 * 5 * 3862
+
+
+def peak_memory():
+    """Largest resident set of this process, in GiB."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 2**20
+
+
+def serve(name):
+    """A step for every line of stdin: its seconds."""
+    if FLAGS.onednn == "off":
+        os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+    if FLAGS.onednn == "default":
+        os.environ.pop("TF_ENABLE_ONEDNN_OPTS", None)
+    command.import_tensorflow()
+    if FLAGS.worker == "check":
+        return print(check(name), flush=True)
+    step = {"plain": plain_step, "peak": peak_step}.get(FLAGS.worker, our_step)(name)
+    batch = batch_of(FLAGS.batch_size, FLAGS.num_frames)
+    for _ in range(2):
+        step(batch).numpy()
+    print(peak_memory(), flush=True)
+    for _ in sys.stdin:
+        begin = time.perf_counter()
+        step(batch).numpy()
+        print(time.perf_counter() - begin, flush=True)
+
+
+class Worker:
+    """One side in a process of its own."""
+
+    def __init__(self, name, side, onednn="project", youtube_lengths=False, batch_size=None):
+        options = {"models": name, "worker": side, "onednn": onednn, "num_frames": FLAGS.num_frames}
+        options |= {"batch_size": batch_size or FLAGS.batch_size, "youtube_lengths": str(youtube_lengths).lower()}
+        arguments = [f"--{option}={value}" for option, value in options.items()]
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.seconds = []
+
+    def answer(self):
+        """The next number that it says."""
+        line = self._process.stdout.readline()
+        if not line:
+            raise InputError("a worker of the benchmark ended early: see its message above.")
+        return float(line)
+
+    def step(self):
+        print(file=self._process.stdin, flush=True)
+        self.seconds.append(self.answer())
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.wait()
+        return self
+
+
+def ask(*args, **options):
+    """What a worker says first."""
+    worker = Worker(*args, **options)
+    answer = worker.answer()
+    worker.close()
+    return answer
+
+
+def compare(name, ours=None, plain=None, label="project"):
+    """(median seconds of our step, of the plain one, of the 4096^3 product), from processes that take turns."""
+    workers = [Worker(name, "ours", **ours or {}), Worker(name, "plain", **plain or {})]
+    workers.append(Worker(name, "peak", onednn=(ours or {}).get("onednn", "project")))
+    for worker in workers:
+        worker.answer()
+    for _ in range(FLAGS.rounds):
+        for worker in workers:
+            worker.step()
+    mine, other, peak = (statistics.median(worker.close().seconds) for worker in workers)
+    speed = 2 * work(name, FLAGS.batch_size, FLAGS.num_frames) / mine
+    share = speed / (2 * 4096**3 / peak)
+    print(
+        f"{name:<9} {label:<8} {mine:7.3f} s, plain {other:7.3f} s, {other / mine:5.2f} times as fast; "
+        f"{speed / 1e9:4.0f} GFLOP/s, {share:4.0%} of the matrix peak (load {os.getloadavg()[0]:.1f})",
+        flush=True,
+    )
+    return {"seconds": round(mine, 3), "plain_seconds": round(other, 3), "vs_plain": other / mine, "share": share}
+
+
+def other_settings():
+    """NeXtVLAD without oneDNN and as it is run by default, and its memory."""
+    off = compare("NeXtVLAD", {"onednn": "off"}, {"onednn": "off"}, "off")
+    lengths = {"youtube_lengths": True}
+    default = compare("NeXtVLAD", lengths, {**lengths, "onednn": "default"}, "default")
+    memory = {side: ask("NeXtVLAD", side, batch_size=80) for side in ("ours", "plain")}
+    print(f"NeXtVLAD  80 videos: {memory['ours']:.1f} GiB, plain {memory['plain']:.1f} GiB", flush=True)
+    return {
+        "nextvlad_off_vs_plain": round(off["vs_plain"], 2),
+        "nextvlad_default_vs_plain": round(default["vs_plain"], 2),
+        "nextvlad_default_seconds": default["seconds"],
+        "nextvlad_default_plain_seconds": default["plain_seconds"],
+        "nextvlad_batch_80_gib": round(memory["ours"], 2),
+        "nextvlad_batch_80_plain_gib": round(memory["plain"], 2),
+    }
+
+
+def main(arguments):
+    command.no_arguments(arguments)
+    if unknown := [name for name in FLAGS.models if name not in BOUNDS]:
+        raise InputError(f"--models={','.join(unknown)}: expected some of {', '.join(BOUNDS)}.")
+    if FLAGS.worker:
+        return serve(FLAGS.models[0])
+    results = {}
+    for name in FLAGS.models:
+        difference = ask(name, "check")
+        if not difference < 1e-3:
+            raise InputError(f"{name}: the two sides' gradients differ by {difference:.1e} of their norms.")
+        found = compare(name)
+        print(f"{name:<9} gradients differ by {difference:.0e}. Bound by {BOUNDS[name]}", flush=True)
+        key = name.lower()
+        results |= {f"{key}_vs_plain": round(found["vs_plain"], 2), f"{key}_peak_share": round(found["share"], 2)}
+        results |= {f"{key}_seconds": found["seconds"], f"{key}_gradient_difference": difference}
+    if FLAGS.pairs_of_settings and "NeXtVLAD" in FLAGS.models:
+        results |= other_settings()
+    print(json.dumps({"batch_size": FLAGS.batch_size, "num_frames": FLAGS.num_frames, **results}))
+
+
+if __name__ == "__main__":
+    command.run(main, __doc__)
