@@ -36,6 +36,7 @@ setup(
             "yt8m-synthesize = tfrecords_tools.synthesize:run",
             "yt8m-show = tfrecords_tools.show:run",
             "yt8m-verify = tfrecords_tools.verify:run",
+            "yt8m-index = tfrecords_tools.index:run",
             "yt8m-download = tfrecords_tools.download:run",
         ]
     },

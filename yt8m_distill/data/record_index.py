@@ -50,6 +50,12 @@ class ShardIndex:
     def __len__(self):
         return len(self.offsets)
 
+    def find(self, video_id):
+        """Numbers of the records with this id (a string), ascending; records that are not regular have none."""
+        wanted, ids = video_id.encode(), self.ids.tobytes()
+        ends = zip(self.id_ends[:-1].tolist(), self.id_ends[1:].tolist(), strict=True)
+        return [number for number, (begin, end) in enumerate(ends) if ids[begin:end] == wanted]
+
 
 def build_index(path):
     """Reads a whole local, uncompressed shard.
