@@ -47,7 +47,7 @@ flags.DEFINE_string("model", "NeXtVLAD", "Model on the second and third axis, an
 flags.DEFINE_integer("full_videos", 256, "Videos that are written where they are of full size.", lower_bound=_SHARDS)
 flags.DEFINE_integer("metrics_videos", 12_800, "Videos of the metrics on the third axis.", lower_bound=1)
 flags.DEFINE_list("process_jobs", ",".join(_JOBS), "What the processes of the fourth axis do.")
-flags.DEFINE_integer("process_passes", 8, "How often the processes do their job.", lower_bound=2)
+flags.DEFINE_integer("process_passes", 4, "How often each of two processes does its job.", lower_bound=1)
 flags.DEFINE_integer("repeats", 3, "Times that each size runs.", lower_bound=1)
 flags.DEFINE_enum("worker", None, _JOBS, "Be a process of the fourth axis, on the shards behind `--`.")
 
@@ -214,8 +214,8 @@ def work(job, shards):
 
 def run_workers(job, shards, processes):
     """Seconds in which that many processes do the job together, from the word to start."""
-    passes = FLAGS.process_passes if job == "reading" else FLAGS.process_passes // processes
-    options = [f"--worker={job}", f"--process_passes={max(passes, 2)}", f"--model={FLAGS.model}"]
+    passes = FLAGS.process_passes * 2 // (1 if job == "reading" else processes)  # readers share the files
+    options = [f"--worker={job}", f"--process_passes={passes}", f"--model={FLAGS.model}"]
     options.append(f"--metrics_videos={FLAGS.metrics_videos}")
     workers = [
         subprocess.Popen(

@@ -28,7 +28,7 @@ SMALLEST = {
             "--full_videos=8",
             "--metrics_videos=128",
             "--process_jobs=reading",
-            "--process_passes=2",
+            "--process_passes=1",
             "--repeats=1",
         ),
         {"videos", "frames", "classes", "processes"},
