@@ -14,6 +14,7 @@ from yt8m_distill.hyperparameters import registry
 from yt8m_distill.hyperparameters.training import TrainingParams
 from yt8m_distill.inference.evaluate import evaluate
 from yt8m_distill.run_config import find_run, restore_model
+from yt8m_distill.spec import FeatureSpec
 
 FLAGS = REPOSITORY / "flags"
 MODELS = [name for name in registry.names() if not name.endswith("_tiny")]
@@ -89,8 +90,8 @@ def test_the_flagfile_of_a_model_builds_it(model):
     values = dict(re.findall(r"^--(\w+)=(.*)$", (FLAGS / "models" / f"{model}.flags").read_text(), re.MULTILINE))
     assert values.pop("model") == model
     known = registry.all_fields()
-    training = {field.name for field in dataclasses.fields(TrainingParams)}
-    assert not values.keys() - known.keys() - training
+    others = {field.name for kind in (TrainingParams, FeatureSpec) for field in dataclasses.fields(kind)}
+    assert not values.keys() - known.keys() - others
     overrides = {key: json.loads(value) for key, value in values.items() if key in known and known[key].type is not str}
     assert registry.model_config(model, **overrides).name == model
 

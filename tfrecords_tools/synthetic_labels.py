@@ -78,7 +78,8 @@ def _fill(pairs, size):
             chosen += new
         if len(chosen) == size:
             break
-    return tuple(chosen)
+    # Where all candidates of a set of one bring a parent, the first one stands alone.
+    return tuple(chosen or pairs[0][:1])
 
 
 def _pick(cumulative, uniform):

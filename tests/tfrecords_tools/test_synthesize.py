@@ -72,6 +72,13 @@ def test_labels_are_drawn_for_any_number_of_classes(num_classes):
     assert min(map(min, sets)) >= 0 and max(map(max, sets)) < num_classes
 
 
+def test_every_video_has_a_label_even_where_all_candidates_bring_a_parent():
+    sampler = LabelSampler(3862, np.random.default_rng(0))
+    children = np.flatnonzero(sampler.parents >= 0)
+    sampler._cumulative = np.cumsum(np.isin(np.arange(3862), children) / len(children))
+    assert all(sampler.draw(np.random.default_rng(1), 2000))
+
+
 def test_lengths_have_the_real_quantiles():
     frames = draw_num_frames(np.random.default_rng(0), 20000)
     np.testing.assert_allclose(np.quantile(frames, [0.05, 0.25, 0.5]), [129, 173, 234], atol=3)
