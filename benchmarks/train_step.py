@@ -7,7 +7,8 @@ side runs in a process of its own and takes one step after the other's (A B A B 
 - every model, both sides with the project's TensorFlow settings, all videos 300 frames long;
 - "off": NeXtVLAD, both sides without oneDNN;
 - "default": NeXtVLAD as the project runs it, lengths as in YouTube-8M (120 to 300, mean 229), against the plain side
-  with TensorFlow's own default, which on AMD processors is no oneDNN.
+  with TensorFlow's own default, which is oneDNN on processors that have AVX512-VNNI or AVX-VNNI, and on Intel's;
+- "on-off": the same, the plain side without oneDNN, which is its default on older processors of AMD.
 
 The last line is one JSON object: ratios of medians, share of the matrix peak (a 4096 x 4096 x 4096 product in the same
 run), and the peak memory of a NeXtVLAD step on 80 videos of 300 frames, each in a fresh process.
@@ -158,7 +159,7 @@ def peak_memory():
 
 
 def serve(name):
-    """A step for every line of stdin: its seconds."""
+    """A step for every line of stdin: its seconds, and those of the processors."""
     if FLAGS.onednn == "off":
         os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
     if FLAGS.onednn == "default":
@@ -172,9 +173,9 @@ def serve(name):
         step(batch).numpy()
     print(peak_memory(), flush=True)
     for _ in sys.stdin:
-        begin = time.perf_counter()
+        begin, cpu_begin = time.perf_counter(), time.process_time()
         step(batch).numpy()
-        print(time.perf_counter() - begin, flush=True)
+        print(time.perf_counter() - begin, time.process_time() - cpu_begin, flush=True)
 
 
 class Worker:
@@ -187,35 +188,39 @@ class Worker:
         self._process = subprocess.Popen(
             [sys.executable, __file__, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self.seconds = []
+        self._steps = []
 
     def answer(self):
-        """The next number that it says."""
+        """The next numbers that it says."""
         line = self._process.stdout.readline()
         if not line:
             raise InputError("a worker of the benchmark ended early: see its message above.")
-        return float(line)
+        return [float(number) for number in line.split()]
 
     def step(self):
         print(file=self._process.stdin, flush=True)
-        self.seconds.append(self.answer())
+        self._steps.append(self.answer())
 
     def close(self):
+        """Medians of the steps' seconds and of the processors' seconds."""
         self._process.stdin.close()
         self._process.wait()
-        return self
+        return [statistics.median(column) for column in zip(*self._steps, strict=True)]
 
 
 def ask(*args, **options):
-    """What a worker says first."""
+    """The number that a worker says first."""
     worker = Worker(*args, **options)
-    answer = worker.answer()
+    [answer] = worker.answer()
     worker.close()
     return answer
 
 
 def compare(name, ours=None, plain=None, label="project"):
-    """(median seconds of our step, of the plain one, of the 4096^3 product), from processes that take turns."""
+    """Steps of both sides and the 4096^3 product, in processes that take turns.
+
+    The ratio of the processors' seconds is the one to read on a machine that has other work.
+    """
     workers = [Worker(name, "ours", **ours or {}), Worker(name, "plain", **plain or {})]
     workers.append(Worker(name, "peak", onednn=(ours or {}).get("onednn", "project")))
     for worker in workers:
@@ -223,15 +228,16 @@ def compare(name, ours=None, plain=None, label="project"):
     for _ in range(FLAGS.rounds):
         for worker in workers:
             worker.step()
-    mine, other, peak = (statistics.median(worker.close().seconds) for worker in workers)
+    (mine, my_cpu), (other, other_cpu), (peak, _) = (worker.close() for worker in workers)
     speed = 2 * work(name, FLAGS.batch_size, FLAGS.num_frames) / mine
-    share = speed / (2 * 4096**3 / peak)
+    share, load = speed / (2 * 4096**3 / peak), os.getloadavg()[0]
     print(
-        f"{name:<9} {label:<8} {mine:7.3f} s, plain {other:7.3f} s, {other / mine:5.2f} times as fast; "
-        f"{speed / 1e9:4.0f} GFLOP/s, {share:4.0%} of the matrix peak (load {os.getloadavg()[0]:.1f})",
+        f"{name:<9} {label:<8} {mine:7.3f} s, plain {other:7.3f} s, {other / mine:5.2f} times as fast (CPU "
+        f"{other_cpu / my_cpu:.2f}); {speed / 1e9:4.0f} GFLOP/s, {share:4.0%} of the matrix peak (load {load:.1f})",
         flush=True,
     )
-    return {"seconds": round(mine, 3), "plain_seconds": round(other, 3), "vs_plain": other / mine, "share": share}
+    ratios = {"vs_plain": other / mine, "cpu_vs_plain": other_cpu / my_cpu, "share": share}
+    return {"seconds": round(mine, 3), "plain_seconds": round(other, 3), **ratios}
 
 
 def other_settings():
@@ -239,11 +245,15 @@ def other_settings():
     off = compare("NeXtVLAD", {"onednn": "off"}, {"onednn": "off"}, "off")
     lengths = {"youtube_lengths": True}
     default = compare("NeXtVLAD", lengths, {**lengths, "onednn": "default"}, "default")
+    older = compare("NeXtVLAD", lengths, {**lengths, "onednn": "off"}, "on-off")
     memory = {side: ask("NeXtVLAD", side, batch_size=80) for side in ("ours", "plain")}
     print(f"NeXtVLAD  80 videos: {memory['ours']:.1f} GiB, plain {memory['plain']:.1f} GiB", flush=True)
     return {
         "nextvlad_off_vs_plain": round(off["vs_plain"], 2),
         "nextvlad_default_vs_plain": round(default["vs_plain"], 2),
+        "nextvlad_off_cpu_vs_plain": round(off["cpu_vs_plain"], 2),
+        "nextvlad_default_cpu_vs_plain": round(default["cpu_vs_plain"], 2),
+        "nextvlad_project_vs_plain_off": round(older["vs_plain"], 2),
         "nextvlad_default_seconds": default["seconds"],
         "nextvlad_default_plain_seconds": default["plain_seconds"],
         "nextvlad_batch_80_gib": round(memory["ours"], 2),
@@ -266,6 +276,7 @@ def main(arguments):
         print(f"{name:<9} gradients differ by {difference:.0e}. Bound by {BOUNDS[name]}", flush=True)
         key = name.lower()
         results |= {f"{key}_vs_plain": round(found["vs_plain"], 2), f"{key}_peak_share": round(found["share"], 2)}
+        results |= {f"{key}_cpu_vs_plain": round(found["cpu_vs_plain"], 2)}
         results |= {f"{key}_seconds": found["seconds"], f"{key}_gradient_difference": difference}
     if FLAGS.pairs_of_settings and "NeXtVLAD" in FLAGS.models:
         results |= other_settings()
