@@ -173,6 +173,16 @@ def test_only_the_sampled_frames_are_given(tmp_path):
     assert batch["rgb"].numpy()[0, :, 0].tolist() == [0, 4, 8, 12]
 
 
+@pytest.mark.parametrize("sampled_frames", [0, 4])
+def test_a_file_smaller_than_a_frame_is_read(tmp_path, sampled_frames):
+    spec = FeatureSpec(sizes=(1024, 128), num_classes=20, sampled_frames=sampled_frames)
+    nothing = {name: np.zeros((0, size), np.uint8) for name, size in spec.size_by_name.items()}
+    shard = write_shard(tmp_path / "shard", [frame_record(nothing, [1])])
+    assert pathlib.Path(shard).stat().st_size < 1024
+    (batch,) = read_batches([shard], spec)
+    assert batch["rgb"].shape == (1, 0, 1024) and batch["labels"].numpy().tolist() == [[1]]
+
+
 def test_the_parser_reads_sampled_frames_of_several_records_together():
     random = np.random.default_rng(0)
     spec = dataclasses.replace(FRAME, sampled_frames=3)

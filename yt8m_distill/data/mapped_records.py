@@ -139,7 +139,7 @@ class MappedRecords:
             rows = np.flatnonzero(shards == shard)
             content = self._maps[shard]
             # Row i of this view is the `size` bytes from place i on.
-            windows = np.ndarray((len(content) - size + 1, size), np.uint8, content, 0, (1, 1))
+            windows = np.ndarray((max(len(content) - size + 1, 0), size), np.uint8, content, 0, (1, 1))
             if inside[rows].all():
                 frames[rows] = windows[places[rows]]
             else:
