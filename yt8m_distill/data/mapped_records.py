@@ -42,6 +42,7 @@ class MappedRecords:
 
     Attributes:
       table: the RecordTable.
+      num_frames: int32 (records,), frames of each video in a batch; 0 where only the parser can tell.
 
     Raises:
       RecordError: a shard is missing or damaged.
@@ -49,6 +50,7 @@ class MappedRecords:
 
     def __init__(self, shards, spec, labelled=True):
         self.table = record_table(index_shards(shards), spec, labelled)
+        self.num_frames = np.minimum(self.table.counts[:, 0], spec.frame_limit)
         self._shards, self._spec, self._labelled = shards, spec, labelled
         self._maps = MappedShards(shards)
         self._memory = RecycledMemory()
@@ -81,7 +83,7 @@ class MappedRecords:
           tf.errors.InvalidArgumentError: a record that cannot be read as the spec says.
         """
         parsed = {row: self._parse(records[row]) for row in np.flatnonzero(~self.table.regular[records]).tolist()}
-        num_frames = np.minimum(self.table.counts[records, 0], self._spec.frame_limit)
+        num_frames = self.num_frames[records]
         ids, labels = self.table.ids_of(records), self.table.labels_of(records)
         for row, example in parsed.items():
             num_frames[row], ids[row] = example["num_frames"][0], example["id"][0]

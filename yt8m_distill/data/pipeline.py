@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from yt8m_distill.data import record_checks, records
 from yt8m_distill.data.mapped_records import mapped_records
-from yt8m_distill.data.record_order import shuffled_order
+from yt8m_distill.data.record_order import bucketed_order, shuffled_order
 from yt8m_distill.data.shards import is_mappable, serialized_records
 from yt8m_distill.errors import InputError
 
@@ -30,6 +30,7 @@ class ReadOptions:
         records are drawn from all.
       deterministic: False lets readers overtake each other: a little faster, another order in every run.
       drop_remainder: True leaves out the last batch when it is smaller than the others.
+      bucket_by_length: whether indexed records are shuffled so that videos of like length share a batch.
       record_index: whether frame-level records of local, uncompressed files are indexed and then read without parsing.
     """
 
@@ -38,6 +39,7 @@ class ReadOptions:
     shuffle_buffer: int = 1024
     deterministic: bool = True
     drop_remainder: bool = False
+    bucket_by_length: bool = False
     record_index: bool = True
 
 
@@ -77,6 +79,8 @@ def read_batches(shards, spec, options=None, *, seed=None, epoch=0, labelled=Tru
 
 def _mapped_batches(mapped, options, seed, epoch, skip):
     order = mapped.order(options.num_readers) if seed is None else shuffled_order(len(mapped.table), seed, epoch)
+    if seed is not None and options.bucket_by_length:
+        order = bucketed_order(order, mapped.num_frames, options.batch_size, seed, epoch)
     batches = len(order) // options.batch_size if options.drop_remainder else -(-len(order) // options.batch_size)
     signature = mapped.signature(options.batch_size if options.drop_remainder else None)
 

@@ -41,6 +41,7 @@ class TrainingParams:
     seed: int = field(0, "Seed of the weights, of dropout and of the order of the data.")
     shuffle_buffer_size: int = field(1024, "Records that are parsed: how many are held to draw the next from.")
     num_readers: int = field(8, "Shards read side by side.")
+    bucket_by_length: bool = field(True, "Indexed records: shuffle so that videos of like length share a batch.")
     record_index: bool = field(True, "Index local frame-level records once and read them without parsing.")
     deterministic: bool = field(True, "Same seed, same order of the data; --nodeterministic lets readers overtake.")
     log_steps: int = field(10, "Steps between two rows of metrics.csv and two progress lines.")

@@ -133,6 +133,7 @@ class TrainingLoop:
             shuffle_buffer=params.shuffle_buffer_size,
             deterministic=params.deterministic,
             drop_remainder=True,
+            bucket_by_length=params.bucket_by_length,
             record_index=params.record_index,
         )
         place = {"seed": params.seed, "epoch": self._epoch, "skip": self._batches_used}

@@ -14,6 +14,7 @@ _FIXED = (
     "log_steps",
     "num_readers",
     "shuffle_buffer_size",
+    "bucket_by_length",
     "record_index",
     "mixed_precision",
 )
