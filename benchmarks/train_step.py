@@ -1,4 +1,4 @@
-"""Times whole training steps against plain transcriptions of the published models (benchmarks/plain_models.py).
+"""Times whole training steps against plain transcriptions of the published models (benchmarks/parts/plain_models.py).
 
 Batches of 32 videos of 300 frames in memory; forward, backward, clipping and Adam. Both sides start from the same
 weights, and their losses and gradients are compared first. TensorFlow decides about oneDNN when it is imported, so each
@@ -6,15 +6,18 @@ side runs in a process of its own and takes one step after the other's (A B A B 
 
 - every model, both sides with the project's TensorFlow settings, all videos 300 frames long;
 - "off": NeXtVLAD, both sides without oneDNN;
-- "default": NeXtVLAD as the project runs it, lengths as in YouTube-8M (120 to 300, mean 229), against the plain side
-  with TensorFlow's own default, which is oneDNN on processors that have AVX512-VNNI or AVX-VNNI, and on Intel's;
+- "default": NeXtVLAD as the project trains it, 16 batches of videos as long as in YouTube-8M (120 to 300 frames, mean
+  229) drawn as `bucketed_order` draws them and cut to their longest video, against the plain side on the same videos in
+  any order, padded to 300, with TensorFlow's own default, which is oneDNN on processors that have AVX512-VNNI or
+  AVX-VNNI, and on Intel's;
 - "on-off": the same, the plain side without oneDNN, which is its default on older processors of AMD.
 
-The last line is one JSON object: ratios of medians, share of the matrix peak (a 4096 x 4096 x 4096 product in the same
-run), and the peak memory of a NeXtVLAD step on 80 videos of 300 frames, each in a fresh process.
-python benchmarks/train_step.py --rounds=5
+The last line is one JSON object: ratios of medians (of means over the 16 batches where lengths differ), share of the
+matrix peak (a 4096 x 4096 x 4096 product in the same run), and the peak memory of a NeXtVLAD step on 80 videos of 300
+frames, each in a fresh process. Eight minutes: python benchmarks/train_step.py --rounds=5
 """
 
+import itertools
 import json
 import os
 import statistics
@@ -37,6 +40,8 @@ BOUNDS = {
     "HRNN": "products of matrices, most of them those of the lower LSTMs at every frame.",
 }
 _SIZES = (1024, 128)
+_LENGTH_BATCHES = 16  # as many as `bucketed_order` sorts together
+_MEAN_SHARE = 229 / 300  # of the rows, in batches of YouTube-8M's lengths
 
 flags.DEFINE_list("models", list(BOUNDS), "Which to time.")
 flags.DEFINE_integer("batch_size", 32, "Videos.", lower_bound=2)
@@ -48,20 +53,37 @@ flags.DEFINE_enum("onednn", "project", ["project", "off", "default"], "Used by t
 flags.DEFINE_bool("youtube_lengths", False, "Used by the benchmark itself.")
 
 
-def batch_of(videos, rows):
-    """Random bytes and labels; lengths are `rows`, or spread over 40 % to 100 % of them."""
+def batch_of(num_frames, rows):
+    """A batch of random bytes and labels."""
     import numpy as np
     import tensorflow as tf
 
     rng = np.random.default_rng(0)
-    # 120 seconds and an exponential rest, cut at 300: mean 229.
-    lengths = np.minimum(rows, (rows * (120 + rng.exponential(165, videos)) / 300).astype("int32"))
-    batch = {"num_frames": lengths if FLAGS.youtube_lengths else np.full(videos, rows)}
-    batch["labels"] = rng.integers(0, 3862, (videos, 3))
-    batch = {name: value.astype("int32") for name, value in batch.items()}
+    videos = len(num_frames)
+    labels = rng.integers(0, 3862, (videos, 3))
+    batch = {"num_frames": np.array(num_frames, "int32"), "labels": labels.astype("int32")}
     for name, size in zip(("rgb", "audio"), _SIZES, strict=True):
         batch[name] = rng.integers(0, 256, (videos, rows, size), dtype="uint8")
     return {name: tf.constant(value) for name, value in batch.items()}
+
+
+def full_batch():
+    return batch_of([FLAGS.num_frames] * FLAGS.batch_size, FLAGS.num_frames)
+
+
+def batches_of_youtube_lengths(bucketed):
+    """Batches of like length cut to their longest video, or of any length padded to --num_frames."""
+    import numpy as np
+
+    from yt8m_distill.data.record_order import bucketed_order
+
+    videos = _LENGTH_BATCHES * FLAGS.batch_size
+    # 120 seconds and an exponential rest, cut at 300: mean 229.
+    seconds = 120 + np.random.default_rng(0).exponential(165, videos)
+    lengths = np.minimum(FLAGS.num_frames, (FLAGS.num_frames * seconds / 300).astype(int))
+    order = bucketed_order(np.arange(videos), lengths, FLAGS.batch_size, 0, 0) if bucketed else np.arange(videos)
+    batches = lengths[order].reshape(_LENGTH_BATCHES, FLAGS.batch_size)
+    return [batch_of(batch, batch.max() if bucketed else FLAGS.num_frames) for batch in batches]
 
 
 def model_of(name, **overrides):
@@ -90,7 +112,7 @@ def our_step(name):
 
 
 def plain_step(name):
-    import plain_models
+    from parts import plain_models
 
     from yt8m_distill.hyperparameters.training import TrainingParams
 
@@ -109,10 +131,10 @@ def peak_step(name):
 
 def check(name):
     """Largest difference between the two sides' losses and gradients, as a share of them, without dropout."""
-    import plain_models
     import tensorflow as tf
+    from parts import plain_models
 
-    model, batch = model_of(name, drop_rate=0.0), batch_of(FLAGS.batch_size, FLAGS.num_frames)
+    model, batch = model_of(name, drop_rate=0.0), full_batch()
 
     @tf.function
     def ours():
@@ -168,11 +190,11 @@ def serve(name):
     if FLAGS.worker == "check":
         return print(check(name), flush=True)
     step = {"plain": plain_step, "peak": peak_step}.get(FLAGS.worker, our_step)(name)
-    batch = batch_of(FLAGS.batch_size, FLAGS.num_frames)
-    for _ in range(2):
+    batches = batches_of_youtube_lengths(FLAGS.worker == "ours") if FLAGS.youtube_lengths else [full_batch()]
+    for batch in itertools.islice(itertools.cycle(batches), 3):
         step(batch).numpy()
     print(peak_memory(), flush=True)
-    for _ in sys.stdin:
+    for _, batch in zip(sys.stdin, itertools.cycle(batches), strict=False):
         begin, cpu_begin = time.perf_counter(), time.process_time()
         step(batch).numpy()
         print(time.perf_counter() - begin, time.process_time() - cpu_begin, flush=True)
@@ -201,18 +223,18 @@ class Worker:
         print(file=self._process.stdin, flush=True)
         self._steps.append(self.answer())
 
-    def close(self):
-        """Medians of the steps' seconds and of the processors' seconds."""
+    def close(self, average):
+        """`average` of the steps' seconds and of the processors' seconds."""
         self._process.stdin.close()
         self._process.wait()
-        return [statistics.median(column) for column in zip(*self._steps, strict=True)]
+        return [average(column) for column in zip(*self._steps, strict=True)]
 
 
 def ask(*args, **options):
     """The number that a worker says first."""
     worker = Worker(*args, **options)
     [answer] = worker.answer()
-    worker.close()
+    worker.close(statistics.median)
     return answer
 
 
@@ -225,11 +247,13 @@ def compare(name, ours=None, plain=None, label="project"):
     workers.append(Worker(name, "peak", onednn=(ours or {}).get("onednn", "project")))
     for worker in workers:
         worker.answer()
-    for _ in range(FLAGS.rounds):
+    of_lengths = "youtube_lengths" in (ours or {})
+    for _ in range(_LENGTH_BATCHES if of_lengths else FLAGS.rounds):
         for worker in workers:
             worker.step()
-    (mine, my_cpu), (other, other_cpu), (peak, _) = (worker.close() for worker in workers)
-    speed = 2 * work(name, FLAGS.batch_size, FLAGS.num_frames) / mine
+    average = statistics.fmean if of_lengths else statistics.median
+    (mine, my_cpu), (other, other_cpu), (peak, _) = (worker.close(average) for worker in workers)
+    speed = 2 * work(name, FLAGS.batch_size, FLAGS.num_frames * (_MEAN_SHARE if of_lengths else 1)) / mine
     share, load = speed / (2 * 4096**3 / peak), os.getloadavg()[0]
     print(
         f"{name:<9} {label:<8} {mine:7.3f} s, plain {other:7.3f} s, {other / mine:5.2f} times as fast (CPU "

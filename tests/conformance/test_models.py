@@ -186,8 +186,8 @@ def test_padded_frames_change_nothing(name):
                 variable.assign(value)
             results.append([*predict(model, padding, training=training).values(), *model.get_weights()])
         for expected, actual in zip(*results, strict=True):
-            # From some number of rows on NeXtVLAD multiplies in another order.
-            np.testing.assert_allclose(actual, expected, rtol=2e-6, atol=2e-6)
+            # Sums of another length round otherwise, and batch norm over four videos enlarges that.
+            np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
 
 @every_frame_level_model

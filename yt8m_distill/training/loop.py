@@ -72,7 +72,7 @@ class TrainingLoop:
         self.step, self._epoch, self._batches_used = self._checkpoints.place
         self.finished = False
         self._compiled = False
-        self._train_step = make_train_step(self.model, self.optimizer, config.features, params, self.strategy)
+        self._train_step = None
         own = [
             MetricsCSV(os.path.join(run_dir, "metrics.csv"), self.step),
             TensorBoardScalars(os.path.join(run_dir, "tensorboard")),
@@ -140,7 +140,12 @@ class TrainingLoop:
         # Strings cannot travel to a GPU.
         dataset = read_batches(self.shards, spec, options, **place)
         dataset = dataset.map(lambda batch: {k: batch[k] for k in batch if k != "id"})
-        return checked(self.strategy.experimental_distribute_dataset(dataset), self.shards, spec)
+        dataset = self.strategy.experimental_distribute_dataset(dataset)
+        if self._train_step is None:
+            self._train_step = make_train_step(
+                self.model, self.optimizer, spec, params, self.strategy, dataset.element_spec
+            )
+        return checked(dataset, self.shards, spec)
 
     def _run_step(self, batch):
         loss, penalty, reduced = self._train_step(batch)

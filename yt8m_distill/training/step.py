@@ -8,7 +8,7 @@ from yt8m_distill.losses import LOSSES, cross_entropy
 from yt8m_distill.metrics.top_k import TopK, reduce_top_k
 
 
-def make_train_step(model, optimizer, spec, params, strategy):
+def make_train_step(model, optimizer, spec, params, strategy, batch_spec=None):
     """Compiles the training step.
 
     Args:
@@ -17,6 +17,8 @@ def make_train_step(model, optimizer, spec, params, strategy):
       spec: FeatureSpec of the batches.
       params: TrainingParams.
       strategy: tf.distribute strategy.
+      batch_spec: `element_spec` of the (distributed) dataset, so that the step is traced once; None to trace it for the
+        first batch, and once more for the first that has another shape.
 
     Returns:
       A function of a (distributed) batch that updates the weights and returns (loss, penalty, TopK): the mean loss
@@ -40,7 +42,9 @@ def make_train_step(model, optimizer, spec, params, strategy):
         optimizer.apply(_summed(gradients, replicas), model.trainable_variables)
         return loss, penalty, reduce_top_k(labels, predictions, rated=rated)
 
-    @tf.function(reduce_retracing=True)
+    traced = {"reduce_retracing": True} if batch_spec is None else {"input_signature": [batch_spec]}
+
+    @tf.function(**traced)
     def train_step(batch):
         loss, penalty, reduced = strategy.run(replica_step, args=(batch,))
         total = [strategy.reduce("SUM", value, axis=None) for value in (loss, penalty)]
