@@ -5,7 +5,7 @@ import mmap
 import threading
 
 _OPEN = 256  # files; each keeps a descriptor
-_KEPT_BYTES = 1 << 27  # read before their pages are given back
+_KEPT_BYTES = 1 << 26  # read before their pages are given back
 
 
 class MappedShards:
