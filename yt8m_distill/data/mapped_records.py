@@ -14,7 +14,8 @@ from yt8m_distill.data.recycled_memory import RecycledMemory
 from yt8m_distill.data.sampling import uniform_positions
 from yt8m_distill.spec import MISSING_BYTE
 
-_KEPT = 4  # data sets whose tables are remembered
+_KEPT = 8  # data sets whose tables are remembered
+_MEMORY = RecycledMemory()  # one for all: training and the evaluation between two epochs use the same
 
 
 def mapped_records(shards, spec, labelled=True):
@@ -53,7 +54,6 @@ class MappedRecords:
         self.num_frames = np.minimum(self.table.counts[:, 0], spec.frame_limit)
         self._shards, self._spec, self._labelled = shards, spec, labelled
         self._maps = MappedShards(shards)
-        self._memory = RecycledMemory()
         self._positions = uniform_positions(spec.max_frames, spec.frame_limit) if spec.sampled_frames else None
 
     def order(self, num_readers):
@@ -106,7 +106,7 @@ class MappedRecords:
     def _feature(self, feature, records, num_frames, given):
         """One feature, uint8 (batch, most frames, size): rows of `given` {row: frames} as they are, others copied."""
         size, longest = self._spec.sizes[feature], int(num_frames.max())
-        frames = self._memory.empty((len(records), longest, size), len(records) * self._spec.frame_limit * size)
+        frames = _MEMORY.empty((len(records), longest, size), len(records) * self._spec.frame_limit * size)
         available = self.table.counts[records, feature]
         available[list(given)] = 0
         copy = self._copy_all if self._positions is None else self._copy_sampled
