@@ -40,6 +40,7 @@ _READERS = 8
 flags.DEFINE_string("data_pattern", None, "Frame-level files to read; written to a temporary folder when not given.")
 flags.DEFINE_integer("videos", 2000, "Videos written when no data is given.", lower_bound=8)
 flags.DEFINE_integer("rounds", 7, "Times that each side runs, after one that does not count.", lower_bound=1)
+flags.DEFINE_boolean("memory", True, "Measure peak memory, too.")
 flags.DEFINE_boolean("cold", False, "Drop the files from the system's cache before every pass: measures the disk.")
 flags.DEFINE_string("side", None, "Run this side once and print its peak memory in MB, nothing else.")
 
@@ -174,6 +175,13 @@ def summarize(times, videos):
     return results
 
 
+def compare_memory(shards):
+    peaks = {side: round(peak_memory(side, shards)) for side in SIDES}
+    print(f"peak memory, MB: {peaks}")
+    ratio = max(peaks[f"full_{size}"] / peaks[f"parsed_{size}"] for size in (128, 32))
+    return {"peak_memory_mb": peaks, "memory_vs_parsed": round(ratio, 2)}
+
+
 def compare(shards, spec):
     from yt8m_distill.data.index_cache import index_shards
     from yt8m_distill.data.shards import count_records
@@ -184,12 +192,11 @@ def compare(shards, spec):
     index_seconds = time.perf_counter() - start
     load = os.getloadavg()[0]
     results = summarize(measure(shards, spec, FLAGS.rounds), videos)
-    results["peak_memory_mb"] = {side: round(peak_memory(side, shards)) for side in SIDES}
     for side in SIDES:
-        speed, cpu, memory = (results[k][side] for k in ("videos_per_second", "cpu_ms_per_video", "peak_memory_mb"))
-        print(f"{side:20} {speed:7} videos/s {cpu:7} ms of CPU a video {memory:7} MB")
-    memory = results["peak_memory_mb"]
-    results["memory_vs_parsed"] = round(max(memory[f"full_{size}"] / memory[f"parsed_{size}"] for size in (128, 32)), 2)
+        speed, cpu = (results[k][side] for k in ("videos_per_second", "cpu_ms_per_video"))
+        print(f"{side:20} {speed:7} videos/s {cpu:7} ms of CPU a video")
+    if FLAGS.memory:
+        results |= compare_memory(shards)
     results |= {"videos": videos, "index_seconds": round(index_seconds, 2), "load_before": round(load, 1)}
     print(json.dumps(results))
 
