@@ -43,7 +43,9 @@ def _print_places(video_id, shards, indexes):
     for path, number in places:
         print(f"{path}: record {number}: python -m tfrecords_tools.show {path} --skip={number} --records=1")
     if not places:
-        raise InputError(f"--video_id={video_id} stands in none of the {len(shards)} files.")
+        unknown = sum(int((~index.regular).sum()) for index in indexes)
+        rest = f" {unknown} records that are not indexed were not searched." if unknown else ""
+        raise InputError(f"--video_id={video_id} stands in none of the {len(shards)} files.{rest}")
 
 
 def run():

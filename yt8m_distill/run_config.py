@@ -43,7 +43,8 @@ class RunConfig:
         return cls(
             features=FeatureSpec(**features),
             model=registry.from_dict(values["model"]),
-            training=TrainingParams(**values["training"]),
+            # Runs from before there was an index read their records by parsing.
+            training=TrainingParams(**{"record_index": False, "bucket_by_length": False, **values["training"]}),
         )
 
 

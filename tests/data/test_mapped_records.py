@@ -1,7 +1,9 @@
 import dataclasses
 import gc
 import gzip
+import os
 import pathlib
+import time
 
 import numpy as np
 import pytest
@@ -9,10 +11,11 @@ import tensorflow as tf
 from made_records import FRAME, frame_record, integers, random_frames, random_record, strings, write_shard, write_shards
 from test_record_layout import IRREGULAR
 
-from yt8m_distill.data import mapped_shards, pipeline
+from yt8m_distill.data import mapped_files, pipeline
 from yt8m_distill.data.mapped_records import mapped_records
-from yt8m_distill.data.pipeline import ReadOptions, read_batches
+from yt8m_distill.data.pipeline import ReadOptions, checked, read_batches
 from yt8m_distill.data.records import parse_frames
+from yt8m_distill.errors import InputError
 from yt8m_distill.spec import FeatureSpec
 
 
@@ -81,27 +84,25 @@ def test_a_record_is_an_error_on_both_roads_or_on_none(tmp_path, monkeypatch, re
 
 
 def numbered(count):
-    """Frame-level records whose bytes are all equal to the number of their record."""
+    """Frame-level records whose bytes are all equal to the number of their record, up to 255."""
     frames = [
-        {name: np.full((5, size), n, np.uint8) for name, size in FRAME.size_by_name.items()} for n in range(count)
+        {name: np.full((5, size), n % 256, np.uint8) for name, size in FRAME.size_by_name.items()} for n in range(count)
     ]
     return [frame_record(value, [n % 20], str(n)) for n, value in enumerate(frames)]
 
 
-@pytest.mark.parametrize("held", [1, 3, 1000])
+@pytest.mark.parametrize("held", [1, 3, 50])
 def test_memory_is_not_used_again_while_a_batch_is_held(tmp_path, held):
     shards = write_shards(tmp_path, numbered(200), 4)
     kept = []
     for epoch in range(3):
         for batch in read_batches(shards, FRAME, ReadOptions(8), seed=0, epoch=epoch):
-            views = [batch["rgb"].numpy(), batch["audio"][1:].numpy(), batch["rgb"][:, 2]]
-            kept = [*kept, (batch["id"].numpy().astype(int), views)][-held:]
+            kept = [*kept, (batch["id"].numpy().astype(int), batch["rgb"], batch["audio"])][-held:]
             del batch
             gc.collect(0)
-            for ids, (rgb, audio, frame) in kept:
-                assert (rgb == ids[:, None, None]).all()
-                assert (audio == ids[1:, None, None]).all()
-                assert (frame.numpy() == ids[:, None]).all()
+            for ids, rgb, audio in kept:
+                assert (rgb.numpy() == ids[:, None, None]).all()
+                assert (audio.numpy() == ids[:, None, None]).all()
 
 
 def test_memory_is_used_again(tmp_path):
@@ -116,8 +117,8 @@ def test_memory_is_used_again(tmp_path):
 
 
 def test_more_shards_than_are_kept_open_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(mapped_shards, "_OPEN", 2)
-    monkeypatch.setattr(mapped_shards, "_KEPT_BYTES", 1000)
+    monkeypatch.setattr(mapped_files, "_OPEN", 2)
+    monkeypatch.setattr(mapped_files, "_KEPT_BYTES", 1000)
     shards = write_shards(tmp_path, numbered(40), 7)
     for copied, parsed in both_roads(shards, FRAME, batch_size=5):
         assert_equal(copied, parsed)
@@ -141,6 +142,98 @@ def test_a_pass_goes_on_behind_the_batches_that_are_skipped(tmp_path, seed, reco
         assert len(rest) == max(8 - skip, 0)
         for left, right in zip(rest, whole[skip:], strict=True):
             assert_equal(left, right)
+
+
+def cut_short(path, other):
+    del other
+    os.truncate(path, os.path.getsize(path) // 2)
+
+
+def overwritten(path, other):
+    pathlib.Path(path).write_bytes(pathlib.Path(other).read_bytes())
+
+
+def replaced_with_the_same_size_and_time(path, other):
+    before = os.stat(path)
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    os.replace(other, path)
+    assert (os.stat(path).st_size, os.stat(path).st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+
+
+CHANGES = [cut_short, overwritten, replaced_with_the_same_size_and_time]
+
+
+def two_states(folder):
+    """Paths of a shard of 60 records and of another of the same size with other frames."""
+    records = numbered(90)
+    return write_shard(folder / "shard", records[10:70]), write_shard(folder / "other", records[30:90])
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("opened", [True, False])
+def test_a_shard_that_changes_during_a_pass_ends_it_in_one_line(tmp_path, monkeypatch, change, opened):
+    shard, other = two_states(tmp_path)
+    if not opened:
+        monkeypatch.setattr(mapped_files, "_OPEN", 0)  # every look at a file opens it again
+    batches = checked(read_batches([shard], FRAME, ReadOptions(1)), [shard], FRAME)
+    next(batches)
+    time.sleep(0.5)  # the batches that are read ahead are complete then
+    change(shard, other)
+    with pytest.raises(InputError) as error:
+        for batch in batches:
+            number = int(batch["id"].numpy()[0])
+            assert (batch["rgb"].numpy() == number).all() and number < 70
+    assert str(error.value).startswith(f"{shard}: it was changed while it was read") and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("change", CHANGES[1:])
+def test_a_shard_that_changed_between_two_passes_is_indexed_again(tmp_path, change):
+    shard, other = two_states(tmp_path)
+    options = ReadOptions(1)
+    first = [int(batch["id"].numpy()[0]) for batch in read_batches([shard], FRAME, options)]
+    change(shard, other)
+    second = []
+    for batch in read_batches([shard], FRAME, options):
+        number = int(batch["id"].numpy()[0])
+        assert (batch["rgb"].numpy() == number).all()
+        second.append(number)
+    assert (first, second) == (list(range(10, 70)), list(range(30, 90)))
+
+
+def test_descriptors_are_bounded_however_many_shards_and_data_sets(tmp_path, monkeypatch):
+    monkeypatch.setattr(mapped_files, "_OPEN", 8)
+    shards = write_shards(tmp_path, numbered(100), 50)
+    before = len(os.listdir("/proc/self/fd"))
+    for sampled_frames in range(4):
+        spec = dataclasses.replace(FRAME, sampled_frames=sampled_frames)
+        for _ in read_batches(shards, spec, ReadOptions(100), seed=0):
+            assert len(os.listdir("/proc/self/fd")) < before + 20
+
+
+@pytest.mark.parametrize("record_index", [True, False])
+@pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.parametrize("num_workers", [2, 3])
+def test_workers_share_a_pass(tmp_path, record_index, seed, num_workers):
+    shards = write_shards(tmp_path, numbered(62), 3)
+    options = ReadOptions(batch_size=4, drop_remainder=True, record_index=record_index)
+    whole = [batch["id"].numpy().tolist() for batch in read_batches(shards, FRAME, options, seed=seed)]
+    shares = []
+    for worker in range(num_workers):
+        own = dataclasses.replace(options, num_workers=num_workers, worker=worker)
+        shares.append([batch["id"].numpy().tolist() for batch in read_batches(shards, FRAME, own, seed=seed)])
+        resumed = [batch["id"].numpy().tolist() for batch in read_batches(shards, FRAME, own, seed=seed, skip=2)]
+        assert resumed == shares[-1][2:]
+        assert shares[-1] == whole[worker::num_workers][: len(shares[-1])]
+    if record_index:
+        assert {len(share) for share in shares} == {len(whole) // num_workers}
+
+
+def test_a_worker_copies_no_batch_of_another(tmp_path, monkeypatch):
+    shards = write_shards(tmp_path, numbered(40), 2)
+    mapped, copied = mapped_records(shards, FRAME), []
+    monkeypatch.setattr(mapped, "_copy_all", lambda *arguments, f=mapped._copy_all: copied.append(1) or f(*arguments))
+    assert len(list(read_batches(shards, FRAME, ReadOptions(4, num_workers=2, worker=1)))) == 5
+    assert len(copied) == 5 * len(FRAME.names)
 
 
 def test_a_changed_shard_is_read_as_it_is_now(tmp_path):

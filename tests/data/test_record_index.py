@@ -60,6 +60,35 @@ def test_a_changed_file_is_indexed_again(shard, built):
     assert built == [shard] * 3
 
 
+def test_a_file_that_changes_while_it_is_indexed_leaves_no_index(shard, monkeypatch):
+    def build(path):
+        os.utime(path, ns=(1, 1))
+        return build_index(path)
+
+    monkeypatch.setattr(index_cache, "build_index", build)
+    with pytest.raises(RecordError, match="changed while it was indexed"):
+        index_shards([shard])
+    assert not os.path.exists(cache_path(shard))
+
+
+def test_an_index_damaged_anywhere_is_built_again_or_right(shard):
+    expected = index_shards([shard])[0]
+    content = pathlib.Path(cache_path(shard)).read_bytes()
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        damaged = bytearray(content)
+        damaged[random.integers(len(content))] ^= 1 << int(random.integers(8))
+        pathlib.Path(cache_path(shard)).write_bytes(damaged)
+        for name, value in vars(index_shards([shard])[0]).items():
+            np.testing.assert_array_equal(value, vars(expected)[name], err_msg=name)
+
+
+def test_the_frame_size_of_most_records_is_the_shards(tmp_path):
+    records = [frame_record(random_frames(np.random.default_rng(0), FRAME, 2)) for _ in range(5)]
+    records[2] = frame_record({"rgb": [b"abcdefgh"] * 2, "audio": [b"abc"] * 2})
+    assert build_index(write_shard(tmp_path / "mixed", records)).regular.tolist() == [True, True, False, True, True]
+
+
 @pytest.mark.parametrize("content", [b"", b"no index", b"PK\x03\x04 nor this"])
 def test_a_damaged_index_is_built_again(shard, built, content):
     index_shards([shard])

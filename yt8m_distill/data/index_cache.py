@@ -13,25 +13,27 @@ from tqdm import tqdm
 from yt8m_distill.data.record_checks import RecordError
 from yt8m_distill.data.record_index import ShardIndex, build_index
 
-_VERSION = 1
+_VERSION = 2
 _FIELDS = tuple(field.name for field in dataclasses.fields(ShardIndex))
 
 
-def index_shards(paths, progress=True):
+def index_shards(paths, stamps=None, progress=True):
     """The ShardIndex of every path: kept from an earlier time where the file is as it was, else built and kept.
 
     Args:
       paths: local, uncompressed TFRecord files.
+      stamps: `file_stamp` of each; as they are now when None.
       progress: whether to show a progress bar on stderr, where that is a terminal and there is a shard to read.
 
     Raises:
-      RecordError: a shard is missing or damaged; names the file and the record.
+      RecordError: a shard is missing, damaged, or not as its stamp says; names the file and the record.
     """
+    stamps = list(map(file_stamp, paths)) if stamps is None else stamps
     unread = sum(not os.path.exists(cache_path(path)) for path in paths)
     bar = tqdm(total=len(paths), unit="shard", desc="index", disable=None if progress and unread else True)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, bar:
         indexes = []
-        for index in pool.map(_index_shard, paths):
+        for index in pool.map(_index_shard, paths, stamps):
             indexes.append(index)
             bar.update()
     return indexes
@@ -48,7 +50,9 @@ def cache_path(path):
 
 
 def file_stamp(path):
-    """(bytes, time of the last change): what tells whether a file is as it was.
+    """What tells whether a file is as it was: bytes, both times of its last change, its place on the disk.
+
+    A copy that keeps the time of modification has another place, or another time of change.
 
     Raises:
       RecordError: there is no such file.
@@ -57,14 +61,15 @@ def file_stamp(path):
         status = os.stat(path)
     except OSError as error:
         raise RecordError(path, None, f"it cannot be read: {error.strerror}.") from error
-    return status.st_size, status.st_mtime_ns
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
-def _index_shard(path):
-    stamp = file_stamp(path)
+def _index_shard(path, stamp):
     kept = _read(cache_path(path), stamp)
     if kept is None:
         kept = build_index(path)
+        if file_stamp(path) != stamp:
+            raise RecordError(path, None, "it was changed while it was indexed: start again.")
         _write(cache_path(path), stamp, kept)
     return kept
 
@@ -76,7 +81,7 @@ def _read(path, stamp):
             if arrays["key"].tolist() != [_VERSION, *stamp]:
                 return None
             return ShardIndex(**{name: arrays[name] for name in _FIELDS})
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile):
         return None
 
 

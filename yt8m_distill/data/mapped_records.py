@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m_distill.data.index_cache import file_stamp, index_shards
-from yt8m_distill.data.mapped_shards import MappedShards
+from yt8m_distill.data.mapped_files import MappedFiles
 from yt8m_distill.data.record_order import interleaved_order
 from yt8m_distill.data.record_table import record_table
 from yt8m_distill.data.records import parse_frames
@@ -15,7 +15,8 @@ from yt8m_distill.data.sampling import uniform_positions
 from yt8m_distill.spec import MISSING_BYTE
 
 _KEPT = 8  # data sets whose tables are remembered
-_MEMORY = RecycledMemory()  # one for all: training and the evaluation between two epochs use the same
+# One of each for the process: training and the evaluation between two epochs share them.
+_FILES, _MEMORY = MappedFiles(), RecycledMemory()
 
 
 def mapped_records(shards, spec, labelled=True):
@@ -25,8 +26,7 @@ def mapped_records(shards, spec, labelled=True):
 
 @functools.lru_cache(_KEPT)
 def _mapped_records(shards, stamps, spec, labelled):
-    del stamps  # they tell one state of the files from another
-    return MappedRecords(shards, spec, labelled)
+    return MappedRecords(shards, stamps, spec, labelled)
 
 
 class MappedRecords:
@@ -38,22 +38,22 @@ class MappedRecords:
 
     Args:
       shards: paths.
+      stamps: `file_stamp` of each.
       spec: FeatureSpec of frame level.
       labelled: False leaves labels unread.
 
     Attributes:
       table: the RecordTable.
-      num_frames: int32 (records,), frames of each video in a batch; 0 where only the parser can tell.
+      num_frames: int32 (records,), frames of each video in a batch; of no meaning for records that are parsed.
 
     Raises:
       RecordError: a shard is missing or damaged.
     """
 
-    def __init__(self, shards, spec, labelled=True):
-        self.table = record_table(index_shards(shards), spec, labelled)
+    def __init__(self, shards, stamps, spec, labelled=True):
+        self.table = record_table(index_shards(shards, stamps), spec, labelled)
         self.num_frames = np.minimum(self.table.counts[:, 0], spec.frame_limit)
-        self._shards, self._spec, self._labelled = shards, spec, labelled
-        self._maps = MappedShards(shards)
+        self._shards, self._stamps, self._spec, self._labelled = shards, stamps, spec, labelled
         self._positions = uniform_positions(spec.max_frames, spec.frame_limit) if spec.sampled_frames else None
 
     def order(self, num_readers):
@@ -81,6 +81,7 @@ class MappedRecords:
 
         Raises:
           tf.errors.InvalidArgumentError: a record that cannot be read as the spec says.
+        RecordError: a shard is not as it was when it was indexed.
         """
         parsed = {row: self._parse(records[row]) for row in np.flatnonzero(~self.table.regular[records]).tolist()}
         num_frames = self.num_frames[records]
@@ -92,14 +93,17 @@ class MappedRecords:
         for feature, name in enumerate(self._spec.names):
             given = {row: example[name][0] for row, example in parsed.items()}
             batch[name] = self._feature(feature, records, num_frames, given)
-        self._maps.count_read(int(self.table.lengths[records].sum()))
+        _FILES.count_read(int(self.table.lengths[records].sum()))
         batch |= {"num_frames": num_frames, "id": np.array(ids, object)}
         return batch | {"labels": _padded(labels)} if self._labelled else batch
+
+    def _content(self, shard):
+        return _FILES.content(self._shards[shard], self._stamps[shard])
 
     def _parse(self, record):
         """One record by the parser: the batch contract, as NumPy arrays of one example."""
         begin, length = self.table.offsets[record], self.table.lengths[record]
-        serialized = self._maps[self.table.shards[record]][begin : begin + length]
+        serialized = self._content(self.table.shards[record])[begin : begin + length]
         parsed = parse_frames(tf.constant([serialized]), self._spec, self._labelled)
         return {key: value.numpy() for key, value in parsed.items()}
 
@@ -123,11 +127,12 @@ class MappedRecords:
         """Copies the first frames of each record, as many as the video has; returns how many these are, (batch,)."""
         table, shards, size = self.table, self.table.shards[records], self._spec.sizes[feature]
         present = np.minimum(np.minimum(available, table.counts[records, 0]), self._spec.max_frames)
-        maps = {shard: self._maps[shard] for shard in np.unique(shards).tolist()}
-        columns = (shards, table.firsts[records, feature], table.strides[shards, feature], present)
-        for row, (shard, first, stride, count) in enumerate(zip(*map(np.ndarray.tolist, columns), strict=True)):
-            if count:
-                frames[row, :count] = np.ndarray((count, size), np.uint8, maps[shard], first, (stride, 1))
+        firsts, counts = table.firsts[records, feature].tolist(), present.tolist()
+        for shard in np.unique(shards).tolist():
+            content, stride = self._content(shard), int(table.strides[shard, feature])
+            for row in np.flatnonzero(shards == shard).tolist():
+                if count := counts[row]:
+                    frames[row, :count] = np.ndarray((count, size), np.uint8, content, firsts[row], (stride, 1))
         return present
 
     def _copy_sampled(self, frames, feature, records, available):
@@ -139,7 +144,7 @@ class MappedRecords:
         places = table.firsts[records, feature, None] + positions * table.strides[shards, feature, None]
         for shard in np.unique(shards).tolist():
             rows = np.flatnonzero(shards == shard)
-            content = self._maps[shard]
+            content = self._content(shard)
             # Row i of this view is the `size` bytes from place i on.
             windows = np.ndarray((max(len(content) - size + 1, 0), size), np.uint8, content, 0, (1, 1))
             if inside[rows].all():

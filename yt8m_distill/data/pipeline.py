@@ -32,6 +32,8 @@ class ReadOptions:
       drop_remainder: True leaves out the last batch when it is smaller than the others.
       bucket_by_length: whether indexed records are shuffled so that videos of like length share a batch.
       record_index: whether frame-level records of local, uncompressed files are indexed and then read without parsing.
+      num_workers, worker: of so many workers that share a pass, this one (from 0) takes every `num_workers`-th batch.
+        With an index and `drop_remainder` all take equally many, and none reads what is another's.
     """
 
     batch_size: int = 128
@@ -41,6 +43,8 @@ class ReadOptions:
     drop_remainder: bool = False
     bucket_by_length: bool = False
     record_index: bool = True
+    num_workers: int = 1
+    worker: int = 0
 
 
 def read_batches(shards, spec, options=None, *, seed=None, epoch=0, labelled=True, skip=0):
@@ -57,7 +61,7 @@ def read_batches(shards, spec, options=None, *, seed=None, epoch=0, labelled=Tru
         shards, and records within the buffer), another way in every `epoch`.
       epoch: which pass this is.
       labelled: False leaves labels unread (frame and video level): what inference needs.
-      skip: batches to leave out at the beginning, for a pass that is resumed.
+      skip: batches (of this worker) to leave out at the beginning, for a pass that is resumed.
 
     Returns:
       A tf.data.Dataset of dicts (the batch contract, see `records.parse_frames`, `parse_videos`, `parse_segments`).
@@ -73,7 +77,8 @@ def read_batches(shards, spec, options=None, *, seed=None, epoch=0, labelled=Tru
         if mapped.table.regular.sum() >= _MOSTLY * len(mapped.table):
             dataset = _mapped_batches(mapped, options, seed, epoch, skip)
             return dataset.prefetch(1).with_options(_dataset_options(options))
-    dataset = _parsed_batches(shards, spec, options, seed, epoch, labelled).skip(skip)
+    dataset = _parsed_batches(shards, spec, options, seed, epoch, labelled)
+    dataset = dataset.shard(options.num_workers, options.worker).skip(skip)
     return dataset.prefetch(2).with_options(_dataset_options(options))
 
 
@@ -92,7 +97,10 @@ def _mapped_batches(mapped, options, seed, epoch, skip):
         arrays = tf.numpy_function(copy, [number], [part.dtype for part in signature.values()])
         return {key: tf.ensure_shape(x, part.shape) for (key, part), x in zip(signature.items(), arrays, strict=True)}
 
-    return tf.data.Dataset.range(min(skip, batches), batches).map(read, _PARALLEL_COPIES)
+    if options.drop_remainder:
+        batches -= batches % options.num_workers
+    first = min(options.worker + skip * options.num_workers, batches)
+    return tf.data.Dataset.range(first, batches, options.num_workers).map(read, _PARALLEL_COPIES)
 
 
 def _parsed_batches(shards, spec, options, seed, epoch, labelled):
@@ -183,8 +191,11 @@ def checked(batches, shards, spec, labelled=True):
             empty = False
             yield batch
     except tf.errors.OpError as error:
+        reason = " ".join((error.message or str(error)).partition("Traceback")[0].split())
+        _, changed, line = reason.partition("RecordError: ")
+        if changed:
+            raise InputError(line) from error
         record_checks.explain_failure(shards, spec, labelled)
-        reason = " ".join((error.message or str(error)).split())
         raise InputError(f"reading {shards[0]} and {len(shards) - 1} more failed: {reason}") from error
     if empty:
         record_checks.check_first_record(shards[0], spec, labelled=False)

@@ -1,6 +1,6 @@
 """Where every record of a shard lies, found in one pass that checks every checksum, tag and stride.
 
-Some 60 bytes a record: offsets, numbers of frames, labels and id. A record is then read without being parsed
+Some 70 bytes a record: offsets, numbers of frames, labels and id. A record is then read without being parsed
 (`mapped_records.py`), found by its id, and drawn in any order.
 """
 
@@ -52,7 +52,7 @@ class ShardIndex:
 
     def find(self, video_id):
         """Numbers of the records with this id (a string), ascending; records that are not regular have none."""
-        wanted, ids = video_id.encode(), self.ids.tobytes()
+        wanted, ids = video_id.encode(errors="surrogateescape"), self.ids.tobytes()
         ends = zip(self.id_ends[:-1].tolist(), self.id_ends[1:].tolist(), strict=True)
         return [number for number, (begin, end) in enumerate(ends) if ids[begin:end] == wanted]
 
@@ -75,7 +75,7 @@ def build_index(path):
     # (N, F, 4): first, count, size, stride
     runs = [[layout.runs.get(name, _MISSING) for name in names] for layout in layouts]
     runs = np.array(runs, np.int64).reshape(len(layouts), len(names), 4)
-    shapes = runs[:, :, 2:].max(axis=0, initial=0)
+    shapes = np.array([_most_frequent(runs[:, feature, 2:]) for feature in range(len(names))]).reshape(-1, 2)
     alike = (runs[:, :, 2:] == shapes).all(axis=2) | (runs[:, :, 1] == 0)
     labels, label_ends = _joined([layout.labels for layout in layouts], np.int32)
     ids, id_ends = _joined([list(layout.video_id) for layout in layouts], np.uint8)
@@ -123,6 +123,12 @@ def _layout_or_none(content, begin, end):
         return record_layout(content, begin, end)
     except IrregularRecordError:
         return None
+
+
+def _most_frequent(shapes):
+    """The (size, stride) that most records with frames have; zeros where none has any."""
+    found, counts = np.unique(shapes[shapes[:, 0] > 0], axis=0, return_counts=True)
+    return found[counts.argmax()] if len(found) else np.zeros(2, np.int64)
 
 
 def _joined(rows, dtype):

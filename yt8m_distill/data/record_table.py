@@ -37,9 +37,8 @@ class RecordTable:
 
     def ids_of(self, records):
         """A list of bytes."""
-        ids = self.ids.tobytes() if len(records) == len(self) else self.ids
         ends = zip(self.id_ends[records].tolist(), self.id_ends[records + 1].tolist(), strict=True)
-        return [bytes(ids[begin:end]) for begin, end in ends]
+        return [self.ids[begin:end].tobytes() for begin, end in ends]
 
     def labels_of(self, records):
         """A list of int32 arrays."""

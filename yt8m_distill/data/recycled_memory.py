@@ -1,9 +1,11 @@
 """Memory for batches, used again once nobody holds the batch any more."""
 
 import collections
+import functools
 
 import numpy as np
 
+_SPARE = 8  # unused ones that are kept of a size; more go back to the system
 _ALIGNMENT = 64  # bytes; TensorFlow copies arrays that lie otherwise
 
 
@@ -16,7 +18,7 @@ class RecycledMemory:
     """
 
     def __init__(self):
-        self._free = collections.defaultdict(collections.deque)
+        self._free = collections.defaultdict(functools.partial(collections.deque, maxlen=_SPARE))
 
     def empty(self, shape, capacity):
         """An uninitialised uint8 array.

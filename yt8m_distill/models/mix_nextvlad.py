@@ -152,7 +152,7 @@ class MixedHead(keras.layers.Layer):
 def build_aggregator(params, spec):
     """The aggregator of `MixNeXtVLADParams` for the features of `spec`; raises what NeXtVLAD's does."""
     branches = [nextvlad.build_aggregator(params, spec, name=f"branch_{n}") for n in range(params.mix_number)]
-    options = (params.mask_padding, spec.max_frames, params.batch_norm_momentum)
+    options = (params.mask_padding, spec.frame_limit, params.batch_norm_momentum)
     return MixedAggregator(branches, *options, name="aggregator")
 
 

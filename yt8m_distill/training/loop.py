@@ -88,6 +88,7 @@ class TrainingLoop:
         if self._done():
             self.finished = True
             return self.resumed_from
+        self._batches()  # a first pass over the records indexes them: Ctrl-C ends that at once
         self._callbacks.on_train_begin()
         with StopRequest() as stop:
             while not self._done() and not stop.requested:
