@@ -45,6 +45,17 @@ SMALLEST = {
         ("--layers=NetVLAD", "--batch_size=2", "--num_frames=4", "--size=16", "--clusters=4", "--repeats=1"),
         {"layers"},
     ),
+    "model_step.py": (
+        (
+            "--backend=tensorflow",
+            "--models=NetVLAD_tiny",
+            "--batch_sizes=2",
+            "--num_frames=4",
+            "--steps=1",
+            "--precisions=float32",
+        ),
+        {"backend", "device", "rows"},
+    ),
 }
 # It builds models of the published size, in a process for each side.
 TOO_LARGE = {"train_step.py"}
