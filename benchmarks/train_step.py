@@ -35,7 +35,7 @@ FLAGS = flags.FLAGS
 BOUNDS = {
     "NeXtVLAD": "products of matrices, three quarters of the step; then by memory: Adam over 85 million weights, batch "
     "norm and softmax of the scores.",
-    "NetVLAD": "memory: three thin products, the clip and Adam go over the 71 million weights of the hidden layer.",
+    "NetVLAD": "memory: clip and Adam read and write 91 million weights, with which few products are made.",
     "DBoF": "frames times clusters and its two gradients, of which one serves the batch norm of the input alone.",
     "HRNN": "products of matrices, most of them those of the lower LSTMs at every frame.",
 }

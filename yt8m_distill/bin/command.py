@@ -25,7 +25,7 @@ def run(main, doc):
     """
     # TensorFlow registers its CUDA plugins with lines marked E on every start; its exceptions still reach us.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Off by default on older AMD processors, where it takes steps in 0.6 of the time (docs/decisions.md).
+    # Off by default on older AMD processors, where steps take 0.6 to 0.8 of the time with it (docs/decisions.md).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     try:
         app.run(lambda argv: _guarded(main, argv[1:]), flags_parser=lambda argv: _parse(argv, doc))
