@@ -34,7 +34,8 @@ def main(arguments):
         return _print_places(_VIDEO_ID.value, shards, indexes)
     records, regular = sum(map(len, indexes)), sum(int(index.regular.sum()) for index in indexes)
     print(f"shards    {len(shards):,}")
-    print(f"records   {records:,}, {regular:,} of them indexed; the others are parsed")
+    others = "" if regular == records else "; the others are parsed when they are read"
+    print(f"records   {records:,}, {regular:,} of them indexed{others}")
     print(f"indexes   {os.path.dirname(cache_path(shards[0]))}")
 
 
