@@ -68,7 +68,7 @@ test: $(READY)  ## the whole suite
 	$(PYTHON) -m pytest $(FLAGS)
 
 test-jax:  ## every model on JAX against TensorFlow, in .venv-jax
-	$(MAKE) test STACK=jax FLAGS=tests/conformance/test_other_backends.py
+	$(MAKE) test STACK=jax FLAGS='tests/conformance/test_other_backends.py tests/benchmarks/test_model_step.py'
 
 lint: $(READY)  ## ruff
 	$(PYTHON) -m ruff check .
