@@ -30,6 +30,7 @@ import tempfile
 import time
 
 from absl import flags
+from parts import process_memory
 from parts.made_videos import write_videos
 
 from yt8m_distill.bin import command
@@ -147,13 +148,6 @@ def peak_memory(side, shards):
     return float(subprocess.run(arguments, check=True, capture_output=True, text=True).stdout.split()[-1])
 
 
-def own_peak_memory():
-    """MB; from /proc, because getrusage passes the peak of the parent on to its children."""
-    with open("/proc/self/status", encoding="ascii") as status:
-        (line,) = (line for line in status if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
-
-
 def summarize(times, videos):
     """Medians of videos/s and of CPU milliseconds a video, and ours against the others, round by round."""
 
@@ -209,7 +203,7 @@ def main(arguments):
     spec = FeatureSpec()
     if FLAGS.side:
         time_a_pass(SIDES[FLAGS.side](find_shards(FLAGS.data_pattern, "--data_pattern"), spec))
-        print(own_peak_memory())
+        print(process_memory.peak_memory() / 2**20)
     elif FLAGS.data_pattern:
         compare(find_shards(FLAGS.data_pattern, "--data_pattern"), spec)
     else:

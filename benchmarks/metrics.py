@@ -22,6 +22,7 @@ import time
 
 import numpy as np
 from absl import flags
+from parts import process_memory
 
 from yt8m_distill.bin import command
 
@@ -206,18 +207,10 @@ def memory_of_entries():
     metrics = EvaluationMetrics(FLAGS.top_k)
     streamed(metrics, random_batches(2 * _BATCH, FLAGS.classes, FLAGS.top_k, FLAGS.seed))  # imports and first calls
     metrics.reset_state()
-    with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
-        file.write("5")  # the peak starts again from here
-    before = own_memory("VmRSS")
+    process_memory.reset_peak_memory()
+    before = process_memory.peak_memory()
     streamed(metrics, random_batches(FLAGS.memory_videos, FLAGS.classes, FLAGS.top_k, FLAGS.seed))
-    return own_memory("VmHWM") - before
-
-
-def own_memory(field):
-    """MB, from /proc/self/status."""
-    with open("/proc/self/status", encoding="ascii") as status:
-        (line,) = (line for line in status if line.startswith(field))
-    return int(line.split()[1]) / 1024
+    return (process_memory.peak_memory() - before) / 2**20
 
 
 def memory_in_its_own_process():

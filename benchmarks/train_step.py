@@ -26,6 +26,8 @@ import sys
 import time
 
 from absl import flags
+from parts import process_memory
+from parts.training_multiply_adds import training_multiply_adds
 
 from yt8m_distill.bin import command
 from yt8m_distill.errors import InputError
@@ -151,35 +153,6 @@ def check(name):
     return max(abs(float(loss / plain_loss) - 1), *map(float, differences))
 
 
-def work(name, videos, rows):
-    """Multiply-adds of our step: of every product, and of its gradients (one where its input needs none)."""
-    frames = videos * rows
-    if name == "NeXtVLAD":
-        streams = [(1024, 8 * 128, 8, 128), (128, 4 * 64, 4, 64)]
-        total = sum(
-            2 * frames * size * 2 * size  # expansion
-            + 2 * frames * size * (scores + groups)  # assignment and attention from the frames ...
-            + 3 * size * 2 * size * (scores + groups)  # ... by folded weights
-            + 3 * frames * 2 * size * clusters
-            for size, scores, groups, clusters in streams
-        )
-        return total + 3 * videos * ((256 * 128 + 64 * 64) * 2048 + 2 * 2048 * 256 + 2048 * 3862)
-    if name == "NetVLAD":
-        streams = 3 * frames * 2 * (1024 * 64 + 128 * 32)
-        return streams + 3 * videos * ((1024 * 64 + 128 * 32) * 1024 + 1024 * 5 * 3862)
-    if name == "DBoF":
-        return 3 * frames * 1152 * 8192 + 3 * videos * (8192 * 1024 + 1024 * 5 * 3862)
-    lower = frames * 4096 * (2 * 1152 + 3 * 3 * 1024)
-    upper = 3 * videos * 20 * 4096 * (4096 + 3 * 1024)
-    return lower + upper + 3 * videos * 4096 * 5 * 3862
-
-
-def peak_memory():
-    """Largest resident set of this process, in GiB."""
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 2**20
-
-
 def serve(name):
     """A step for every line of stdin: its seconds, and those of the processors."""
     if FLAGS.onednn == "off":
@@ -193,7 +166,7 @@ def serve(name):
     batches = batches_of_youtube_lengths(FLAGS.worker == "ours") if FLAGS.youtube_lengths else [full_batch()]
     for batch in itertools.islice(itertools.cycle(batches), 3):
         step(batch).numpy()
-    print(peak_memory(), flush=True)
+    print(process_memory.peak_memory() / 2**30, flush=True)
     for _, batch in zip(sys.stdin, itertools.cycle(batches), strict=False):
         begin, cpu_begin = time.perf_counter(), time.process_time()
         step(batch).numpy()
@@ -253,7 +226,9 @@ def compare(name, ours=None, plain=None, label="project"):
             worker.step()
     average = statistics.fmean if of_lengths else statistics.median
     (mine, my_cpu), (other, other_cpu), (peak, _) = (worker.close(average) for worker in workers)
-    speed = 2 * work(name, FLAGS.batch_size, FLAGS.num_frames * (_MEAN_SHARE if of_lengths else 1)) / mine
+    speed = (
+        2 * training_multiply_adds(name, FLAGS.batch_size, FLAGS.num_frames * (_MEAN_SHARE if of_lengths else 1)) / mine
+    )
     share, load = speed / (2 * 4096**3 / peak), os.getloadavg()[0]
     print(
         f"{name:<9} {label:<8} {mine:7.3f} s, plain {other:7.3f} s, {other / mine:5.2f} times as fast (CPU "
