@@ -17,20 +17,21 @@ _VERSION = 2
 _FIELDS = tuple(field.name for field in dataclasses.fields(ShardIndex))
 
 
-def index_shards(paths, stamps=None, progress=True):
+def index_shards(paths, stamps=None):
     """The ShardIndex of every path: kept from an earlier time where the file is as it was, else built and kept.
+
+    A progress bar shows on stderr, where that is a terminal and there is a shard to read.
 
     Args:
       paths: local, uncompressed TFRecord files.
       stamps: `file_stamp` of each; as they are now when None.
-      progress: whether to show a progress bar on stderr, where that is a terminal and there is a shard to read.
 
     Raises:
       RecordError: a shard is missing, damaged, or not as its stamp says; names the file and the record.
     """
     stamps = list(map(file_stamp, paths)) if stamps is None else stamps
     unread = sum(not os.path.exists(cache_path(path)) for path in paths)
-    bar = tqdm(total=len(paths), unit="shard", desc="index", disable=None if progress and unread else True)
+    bar = tqdm(total=len(paths), unit="shard", desc="index", disable=None if unread else True)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, bar:
         indexes = []
         for index in pool.map(_index_shard, paths, stamps):
