@@ -116,8 +116,9 @@ def _losses(golden, models, actual):
         name: float(np.mean(losses.cross_entropy(labels, actual[f"{name}_predictions"]))) for name in models
     }
     regularization = {name: float(sum(model.losses)) for name, model in models.items()}
-    representation = float(representation_loss(actual["teacher_state"], actual["student_state"]))
-    prediction = float(prediction_loss(actual["teacher_predictions"], actual["student_predictions"]))
+    # The reference takes the mean of L_rep over the videos, and the sum of L_pred.
+    representation = float(np.mean(representation_loss(actual["teacher_state"], actual["student_state"])))
+    prediction = float(np.sum(prediction_loss(actual["teacher_predictions"], actual["student_predictions"])))
     total = 2 * representation + prediction + cross_entropy["student"] + penalty * regularization["student"]
     return {
         "L_rep": representation,
