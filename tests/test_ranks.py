@@ -12,6 +12,7 @@ RANKS = {
     "errors": -1,  # everything raises InputError
     "spec": 0,
     "written_aside": 0,
+    "checksums": 0,
     "hyperparameters": 0,
     "data": 1,
     "video": 1,
@@ -29,8 +30,9 @@ RANKS = {
     "experiments": 7,
     "bin": 8,
 }
-# What the command-line tools may use of the library: records, and the way in which commands start and end.
-OPEN_TO_TOOLS = {"data", "spec", "errors", "bin.command"}
+# What the command-line tools may use of the library: records, and the way in which commands start and end; one of them
+# is a command of the library under the name that users look for.
+OPEN_TO_TOOLS = {"data", "spec", "errors", "bin.command", "bin.soft_labels"}
 WITHOUT_TENSORFLOW = ("layers", "models", "metrics", "hyperparameters", "losses", "spec", "errors", "cost")
 FILES = sorted(PACKAGE.rglob("*.py"))
 TOOL_FILES = sorted(TOOLS.rglob("*.py"))

@@ -18,8 +18,8 @@ def require_writable(path):
 
 
 @contextlib.contextmanager
-def written_aside(path):
-    """A text file to write; it takes the name `path` when the block ends, and is removed when the block raises.
+def written_aside(path, binary=False):
+    """A file of text (or bytes) to write; it takes the name `path` when the block ends, and goes when the block raises.
 
     Raises:
       InputError: the file cannot be created there.
@@ -28,7 +28,8 @@ def written_aside(path):
     require_writable(path)
     aside = f"{path}.{os.getpid()}.partial"
     try:
-        file = open(aside, "w", encoding="utf-8", newline="\n")  # noqa: SIM115 (closed below)
+        # Closed below.
+        file = open(aside, "wb") if binary else open(aside, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}.") from error
     try:
