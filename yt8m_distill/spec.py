@@ -12,6 +12,7 @@ SEGMENT_SIZE = 5  # frames (= seconds) of one rated segment, YouTube-8M 2019
 MISSING_BYTE = 128
 
 LEVELS = ("frame", "video", "segment")
+SAMPLERS = ("uniform", "every", "random", "first", "middle", "last", "first_middle_last")  # data/sampling.py
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,11 +26,12 @@ class FeatureSpec:
       level: "frame" (SequenceExample, uint8 frames), "video" (Example, float means) or "segment"
         (SequenceExample whose rated 5-second segments are the examples).
       max_frames: longer videos are cut to their first `max_frames` frames (1 frame = 1 second).
-      sampled_frames: of these, so many at equal distances are read (`data/sampling.py`); 0 for all.
+      sampled_frames: of these, so many are read; 0 for all.
+      frame_sampler: which ones, one of `SAMPLERS` (`data/sampling.py`).
 
     Raises:
-      InputError: names and sizes do not pair up, a number is not positive, or frames are to be sampled at another level
-        than frame level.
+      InputError: names and sizes do not pair up, a number is not positive, frames are to be sampled at another level
+        than frame level, or a sampler is given that is unknown or has nothing to sample.
     """
 
     names: tuple[str, ...] = ("rgb", "audio")
@@ -38,6 +40,7 @@ class FeatureSpec:
     level: str = "frame"
     max_frames: int = 300
     sampled_frames: int = 0
+    frame_sampler: str = "uniform"
 
     def __post_init__(self):
         if not self.names or len(self.names) != len(self.sizes):
@@ -59,6 +62,12 @@ class FeatureSpec:
                 f"--sampled_frames={self.sampled_frames} at {self.level} level: expected a number of frames at frame "
                 "level, or 0 for all."
             )
+        if self.frame_sampler not in SAMPLERS:
+            raise InputError(f"--frame_sampler={self.frame_sampler}: expected one of {', '.join(SAMPLERS)}.")
+        if self.frame_sampler != "uniform" and not self.sampled_frames:
+            raise InputError(
+                f"--frame_sampler={self.frame_sampler} with --sampled_frames=0: say how many frames to sample."
+            )
 
     @property
     def has_frames(self):
@@ -73,6 +82,11 @@ class FeatureSpec:
         return min(self.max_frames, self.sampled_frames or self.max_frames)
 
     @property
+    def sampling(self):
+        """What decides which frames of a video are read: two specs that agree in this read the same ones."""
+        return self.max_frames, self.sampled_frames, self.frame_sampler
+
+    @property
     def size(self):
         """Values of all features together, 1152 for rgb and audio."""
         return sum(self.sizes)
@@ -81,3 +95,42 @@ class FeatureSpec:
     def size_by_name(self):
         """{name: size}, in order."""
         return dict(zip(self.names, self.sizes, strict=True))
+
+    @classmethod
+    def from_dict(cls, values):
+        """The FeatureSpec of which `dataclasses.asdict` made `values`, on its way through JSON or not."""
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+def union(specs):
+    """The smallest FeatureSpec from whose batches each of `specs` can be viewed (`data/batches.py`, `view`).
+
+    It holds the features of all, in the order in which they come, and the frames of the longest. It samples frames as
+    they do where all sample the same ones, else it reads all.
+
+    Args:
+      specs: FeatureSpecs, at least one.
+
+    Raises:
+      InputError: they differ in their level, in num_classes or in the size of a feature.
+    """
+    start, sizes = specs[0], {}
+    for spec in specs:
+        for name in ("level", "num_classes"):
+            _require_equal(name, getattr(start, name), getattr(spec, name))
+        for name, size in spec.size_by_name.items():
+            _require_equal(f"the size of {name}", sizes.setdefault(name, size), size)
+    same = all(spec.sampling == start.sampling for spec in specs)
+    return dataclasses.replace(
+        start,
+        names=tuple(sizes),
+        sizes=tuple(sizes.values()),
+        max_frames=max(spec.max_frames for spec in specs),
+        sampled_frames=start.sampled_frames if same else 0,
+        frame_sampler=start.frame_sampler if same else "uniform",
+    )
+
+
+def _require_equal(what, one, other):
+    if one != other:
+        raise InputError(f"models that read the same batches differ in {what}: {one} and {other}. They must agree.")

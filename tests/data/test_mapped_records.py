@@ -16,7 +16,7 @@ from yt8m_distill.data.mapped_records import mapped_records
 from yt8m_distill.data.pipeline import ReadOptions, checked, read_batches
 from yt8m_distill.data.records import parse_frames
 from yt8m_distill.errors import InputError
-from yt8m_distill.spec import FeatureSpec
+from yt8m_distill.spec import SAMPLERS, FeatureSpec
 
 
 def both_roads(shards, spec, **options):
@@ -32,12 +32,16 @@ def assert_equal(left, right):
         np.testing.assert_array_equal(left[key], right[key], err_msg=key)
 
 
-@pytest.mark.parametrize("sampled_frames", [0, 3, 100])
-@pytest.mark.parametrize("seed", range(4))
-def test_batches_are_those_of_the_parser_bit_for_bit(tmp_path, monkeypatch, seed, sampled_frames):
+@pytest.mark.parametrize(
+    "seed, sampling",
+    [(seed, sampling) for seed in range(4) for sampling in ((0,), (3,), (100,))]
+    + [(3, (3, sampler)) for sampler in SAMPLERS],
+    ids=str,
+)
+def test_batches_are_those_of_the_parser_bit_for_bit(tmp_path, monkeypatch, seed, sampling):
     monkeypatch.setattr(pipeline, "_MOSTLY", 0)  # an index for irregular records too
     random = np.random.default_rng(seed)
-    spec = dataclasses.replace(FRAME, max_frames=int(random.integers(3, 12)), sampled_frames=sampled_frames)
+    spec = FeatureSpec(FRAME.names, FRAME.sizes, 20, "frame", int(random.integers(3, 12)), *sampling)
     records = [random_record(random, spec, f"v{i}", ragged=bool(seed % 2)) for i in range(random.integers(1, 60))]
     if seed % 3 == 0:
         records += [irregular_but_readable(random) for _ in range(5)]
@@ -257,13 +261,71 @@ def test_compressed_shards_are_parsed(tmp_path, seed):
             assert_equal(batch, expected[batch["id"].numpy()[0]])
 
 
-def test_only_the_sampled_frames_are_given(tmp_path):
-    frames = {"rgb": np.arange(20, dtype=np.uint8)[:, None] * np.ones(6, np.uint8), "audio": [b"abc"] * 20}
-    shard = write_shard(tmp_path / "shard", [frame_record(frames)])
-    spec = FeatureSpec(FRAME.names, FRAME.sizes, 20, max_frames=16, sampled_frames=4)
-    (batch,) = read_batches([shard], spec)
+def counting_record(num_frames, video_id="abcd"):
+    """A record whose bytes tell the number of their frame."""
+    rows = np.arange(num_frames, dtype=np.uint8)[:, None]
+    return frame_record(
+        {name: rows * np.ones(size, np.uint8) for name, size in FRAME.size_by_name.items()}, [], video_id
+    )
+
+
+@pytest.mark.parametrize(
+    "sampler, expected",
+    [("uniform", [0, 4, 8, 12]), ("middle", [6, 7, 8, 9]), ("last", [12, 13, 14, 15]), ("every", [0, 4, 8, 12])],
+)
+@pytest.mark.parametrize("record_index", [True, False])
+def test_only_the_sampled_frames_are_given(tmp_path, sampler, expected, record_index):
+    shard = write_shard(tmp_path / "shard", [counting_record(20)])
+    spec = dataclasses.replace(FRAME, max_frames=16, sampled_frames=4, frame_sampler=sampler)
+    (batch,) = read_batches([shard], spec, ReadOptions(record_index=record_index))
     assert batch["num_frames"].numpy().tolist() == [4]
-    assert batch["rgb"].numpy()[0, :, 0].tolist() == [0, 4, 8, 12]
+    assert batch["rgb"].numpy()[0, :, 0].tolist() == batch["audio"].numpy()[0, :, 2].tolist() == expected
+
+
+def frames_by_id(shards, record_index=True, **place):
+    """{id: numbers of the frames that were drawn}."""
+    spec = dataclasses.replace(FRAME, max_frames=40, sampled_frames=5, frame_sampler="random")
+    options = ReadOptions(batch_size=7, record_index=record_index)
+    return {
+        name: tuple(rgb[:, 0].tolist())
+        for batch in read_batches(shards, spec, options, **place)
+        for name, rgb in zip(batch["id"].numpy(), batch["rgb"].numpy(), strict=True)
+    }
+
+
+@pytest.mark.parametrize("record_index", [True, False])
+def test_frames_are_drawn_anew_in_every_epoch_and_never_in_evaluation(tmp_path, record_index):
+    shards = write_shards(tmp_path, [counting_record(40, str(n)) for n in range(30)], 3)
+    evaluated = frames_by_id(shards, record_index)
+    assert len(set(evaluated.values())) > 25
+    assert frames_by_id(shards, record_index, epoch=1) == evaluated
+    assert frames_by_id(shards[::-1], record_index) == evaluated
+    passes = [frames_by_id(shards, record_index, seed=seed, epoch=epoch) for seed, epoch in ((0, 0), (0, 1), (1, 0))]
+    for left, right in zip(passes, [*passes[1:], evaluated], strict=True):
+        assert sum(left[name] == right[name] for name in left) < 3
+    assert frames_by_id(shards, record_index, seed=0, epoch=1) == passes[1]
+
+
+def test_both_roads_draw_the_same_frames_in_training(tmp_path):
+    shards = write_shards(tmp_path, [counting_record(n, str(n)) for n in range(45)], 3)
+    for epoch in range(2):
+        assert frames_by_id(shards, True, seed=4, epoch=epoch) == frames_by_id(shards, False, seed=4, epoch=epoch)
+
+
+def test_a_resumed_pass_draws_the_same_frames(tmp_path):
+    shards = write_shards(tmp_path, [counting_record(40, str(n)) for n in range(30)], 2)
+    whole = frames_by_id(shards, seed=2, epoch=3)
+    rest = frames_by_id(shards, seed=2, epoch=3, skip=2)
+    assert len(rest) == 30 - 2 * 7
+    assert rest == {name: whole[name] for name in rest}
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_the_lengths_by_which_batches_are_made_are_those_of_the_videos(tmp_path, sampler):
+    shards = write_shards(tmp_path, [counting_record(n) for n in range(20)], 1)
+    spec = dataclasses.replace(FRAME, max_frames=16, sampled_frames=5, frame_sampler=sampler)
+    mapped = mapped_records(shards, spec)
+    np.testing.assert_array_equal(mapped.batch(np.arange(20))["num_frames"], mapped.num_frames)
 
 
 @pytest.mark.parametrize("sampled_frames", [0, 4])

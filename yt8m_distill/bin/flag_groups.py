@@ -13,12 +13,14 @@ from absl import flags
 
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters import registry
+from yt8m_distill.hyperparameters.distillation import DistillationParams
 from yt8m_distill.hyperparameters.training import TrainingParams
-from yt8m_distill.spec import FeatureSpec
+from yt8m_distill.spec import SAMPLERS, FeatureSpec
 
 FLAGS = flags.FLAGS
 
-_DEFAULT_NAMES = {"frame": "rgb,audio", "segment": "rgb,audio", "video": "mean_rgb,mean_audio"}
+_DEFAULT_NAMES = {"frame": ("rgb", "audio"), "segment": ("rgb", "audio"), "video": ("mean_rgb", "mean_audio")}
+_SPEC_NUMBERS = ("num_classes", "max_frames", "sampled_frames", "frame_sampler")
 
 
 def define_data_flags():
@@ -28,14 +30,19 @@ def define_data_flags():
     flags.DEFINE_integer("num_classes", 3862, "Number of classes: 3862 in YouTube-8M, 527 in AudioSet.", lower_bound=1)
     flags.DEFINE_integer("max_frames", 300, "Longer videos are cut to this many frames (one a second).", lower_bound=1)
     flags.DEFINE_integer(
-        "sampled_frames", 0, "Read so many frames of each video, equally spaced; 0 for all.", lower_bound=0
+        "sampled_frames", 0, "Read so many frames of each video (see --frame_sampler); 0 for all.", lower_bound=0
     )
+    flags.DEFINE_enum("frame_sampler", "uniform", SAMPLERS, "Which frames --sampled_frames reads.")
     flags.DEFINE_boolean("frame_features", None, "Records are frame level (default: what the model needs).")
     flags.DEFINE_boolean("segment_labels", False, "Train and evaluate on rated 5-second segments (2019 records).")
 
 
-def feature_spec(level):
+def feature_spec(level, base=None):
     """The FeatureSpec that the data flags describe, for a model of `level` ("frame" or "video").
+
+    Args:
+      level: of the model.
+      base: FeatureSpec that holds where no flag is given; the default of the level when None.
 
     Raises:
       InputError: --frame_features or --segment_labels contradict the model, or sizes do not pair up with names.
@@ -48,11 +55,20 @@ def feature_spec(level):
     if FLAGS.segment_labels and level != "frame":
         raise InputError(f"--segment_labels needs a frame-level model and --model={FLAGS.model} is {level} level.")
     level = "segment" if FLAGS.segment_labels else level
-    names = _split(FLAGS.feature_names or _DEFAULT_NAMES[level])
-    sizes = _split(FLAGS.feature_sizes or "1024,128")
+    base = dataclasses.replace(base or FeatureSpec(_DEFAULT_NAMES[level]), level=level)
+    names = _split(FLAGS.feature_names) if FLAGS.feature_names else base.names
+    numbers = {name: FLAGS[name].value for name in _SPEC_NUMBERS if FLAGS[name].present}
+    return dataclasses.replace(base, names=names, sizes=_sizes(names, base), **numbers)
+
+
+def _sizes(names, base):
+    if not FLAGS.feature_sizes:
+        known = base.size_by_name
+        return tuple(known[name] for name in names) if known.keys() >= set(names) else base.sizes
+    sizes = _split(FLAGS.feature_sizes)
     if not all(size.isdecimal() for size in sizes):
         raise InputError(f"--feature_sizes={FLAGS.feature_sizes}: expected whole numbers separated by commas.")
-    return FeatureSpec(names, tuple(map(int, sizes)), FLAGS.num_classes, level, FLAGS.max_frames, FLAGS.sampled_frames)
+    return tuple(map(int, sizes))
 
 
 def _split(text):
@@ -69,9 +85,13 @@ def define_model_flags():
 
 def model_config():
     """The ModelConfig of --model, with the numbers given as flags."""
+    return registry.model_config(FLAGS.model, **model_fields())
+
+
+def model_fields():
+    """{field: value} of the model flags that are given."""
     fields, given = registry.all_fields(), _given(registry.all_fields())
-    from_files = {name: _numbers_in(name, path) for name, path in given.items() if fields[name].type is tuple}
-    return registry.model_config(FLAGS.model, **{**given, **from_files})
+    return given | {name: _numbers_in(name, path) for name, path in given.items() if fields[name].type is tuple}
 
 
 def _numbers_in(flag, path):
@@ -94,9 +114,21 @@ def define_training_flags():
         _define(field.name, field.type, f"{field.metadata['help']} (default: {field.default})")
 
 
-def training_params():
-    """The TrainingParams that the flags describe."""
-    return TrainingParams(**_given(field.name for field in dataclasses.fields(TrainingParams)))
+def training_params(base=None):
+    """The TrainingParams that the flags describe; `base` are the numbers where no flag is given."""
+    given = _given(field.name for field in dataclasses.fields(TrainingParams))
+    return dataclasses.replace(base or TrainingParams(), **given)
+
+
+def define_distillation_flags():
+    """One flag for every field of DistillationParams."""
+    for field in dataclasses.fields(DistillationParams):
+        _define(field.name, field.type, f"{field.metadata['help']} (default: {field.default})")
+
+
+def distillation_params():
+    """The DistillationParams that the flags describe."""
+    return DistillationParams(**_given(field.name for field in dataclasses.fields(DistillationParams)))
 
 
 def define_checkpoint_flag():

@@ -2,6 +2,9 @@
 
 import tensorflow as tf
 
+from yt8m_distill.data.sampled_positions import sampled_positions
+from yt8m_distill.errors import InputError
+
 
 def input_signature(spec):
     """TensorSpecs of what a model takes: any number of videos, any number of frames."""
@@ -14,6 +17,77 @@ def input_signature(spec):
 def model_inputs(batch, spec):
     """The part of a batch that a model sees: its features and, at frame level, num_frames."""
     return {key: batch[key] for key in ([*spec.names, "num_frames"] if spec.has_frames else spec.names)}
+
+
+def view(batch, spec, source):
+    """What a model of `spec` sees of a batch that was read with `source`: the same as had it been read with `spec`.
+
+    Where features differ in their numbers of frames, `num_frames` counts those of the first feature of `source`.
+
+    Args:
+      batch: dict by the batch contract, or part of one; for frames that are drawn at random, with "positions", see
+        `with_random_positions`.
+      spec: FeatureSpec of the model.
+      source: FeatureSpec of the batch, such as `spec.union` makes of several.
+
+    Returns:
+      `model_inputs`: {name: uint8 (batch, T, size)}, `num_frames` int32 (batch,), or at video level the features
+      alone. T is that of the longest video; rows at and after num_frames hold zero bytes.
+
+    Raises:
+      InputError: `source` does not hold what `spec` asks for, or the batch lacks the positions.
+    """
+    _require_viewable(spec, source)
+    inputs = model_inputs(batch, spec)
+    if spec.level != "frame" or spec.sampling == source.sampling:
+        return inputs
+    if not spec.sampled_frames:
+        cut = {name: inputs[name][:, : spec.max_frames] for name in spec.names}
+        return {**cut, "num_frames": tf.minimum(inputs["num_frames"], spec.max_frames)}
+    drawn = spec.frame_sampler == "random"
+    positions = _drawn_positions(batch, spec) if drawn else sampled_positions(inputs["num_frames"], spec)
+    num_frames = tf.reduce_sum(tf.cast(positions >= 0, tf.int32), axis=1)
+    positions = positions[:, : tf.reduce_max(num_frames)]
+    return {**{name: _rows_at(inputs[name], positions) for name in spec.names}, "num_frames": num_frames}
+
+
+def with_random_positions(batch, spec, seed=None, epoch=0):
+    """A batch with the "positions" by which `view` draws frames at random: int32 (batch, k).
+
+    For the input pipeline, where the batch still holds its ids. The draw is that of `read_batches` with the same
+    arguments. A batch is returned as it is where `spec` draws nothing.
+    """
+    if spec.frame_sampler != "random":
+        return batch
+    return {**batch, "positions": sampled_positions(batch["num_frames"], spec, batch["id"], seed, epoch)}
+
+
+def _require_viewable(spec, source):
+    sizes = source.size_by_name
+    missing = [name for name, size in spec.size_by_name.items() if sizes.get(name) != size]
+    cut = spec.level == "frame" and spec.max_frames > source.max_frames
+    other = source.sampled_frames and spec.sampling != source.sampling
+    if missing or cut or other or spec.level != source.level:
+        raise InputError(f"batches of {source} cannot be viewed as {spec}: read them with `spec.union` of both.")
+
+
+def _drawn_positions(batch, spec):
+    if "positions" not in batch or batch["positions"].shape[1] != spec.frame_limit:
+        raise InputError(f"the batch holds no positions of {spec.frame_limit} frames: see `with_random_positions`.")
+    return batch["positions"]
+
+
+def _rows_at(frames, positions):
+    """Frames (batch, T, size) at positions (batch, k), zero where these are -1."""
+    size = frames.shape[-1]
+    words = size % 4 == 0
+    if words:  # GPUs gather no uint8
+        frames = tf.bitcast(tf.reshape(frames, [*tf.unstack(tf.shape(frames)[:2]), size // 4, 4]), tf.int32)
+    rows = tf.gather(frames, tf.maximum(positions, 0), batch_dims=1)
+    rows = tf.where(positions[:, :, tf.newaxis] >= 0, rows, 0)
+    if words:
+        rows = tf.reshape(tf.bitcast(rows, tf.uint8), [*tf.unstack(tf.shape(positions)), size])
+    return rows
 
 
 def multi_hot(labels, num_classes, values=None):

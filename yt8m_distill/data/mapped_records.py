@@ -11,7 +11,7 @@ from yt8m_distill.data.record_order import interleaved_order
 from yt8m_distill.data.record_table import record_table
 from yt8m_distill.data.records import parse_frames
 from yt8m_distill.data.recycled_memory import RecycledMemory
-from yt8m_distill.data.sampling import uniform_positions
+from yt8m_distill.data.sampling import fixed_positions, random_positions, video_keys
 from yt8m_distill.spec import MISSING_BYTE
 
 _KEPT = 8  # data sets whose tables are remembered
@@ -52,9 +52,14 @@ class MappedRecords:
 
     def __init__(self, shards, stamps, spec, labelled=True):
         self.table = record_table(index_shards(shards, stamps), spec, labelled)
-        self.num_frames = np.minimum(self.table.counts[:, 0], spec.frame_limit)
         self._shards, self._stamps, self._spec, self._labelled = shards, stamps, spec, labelled
-        self._positions = uniform_positions(spec.max_frames, spec.frame_limit) if spec.sampled_frames else None
+        self._lengths = np.minimum(self.table.counts[:, 0], spec.max_frames)
+        self._fixed = None
+        if spec.sampled_frames and spec.frame_sampler != "random":
+            self._fixed = fixed_positions(spec.frame_sampler, spec.max_frames, spec.frame_limit)
+        self.num_frames = np.minimum(self._lengths, spec.frame_limit)
+        if self._fixed is not None:
+            self.num_frames = (self._fixed >= 0).sum(axis=1, dtype=np.int32)[self._lengths]
 
     def order(self, num_readers):
         """The order in which that many readers would parse the shards; see `interleaved_order`."""
@@ -70,29 +75,32 @@ class MappedRecords:
         labels = {"labels": tf.TensorSpec([batch_size, None], tf.int32)} if self._labelled else {}
         return {**frames, **numbers, **labels}
 
-    def batch(self, records):
+    def batch(self, records, seed=None, epoch=0):
         """The batch contract for the records of these numbers, as NumPy arrays.
 
         Args:
           records: int64 (batch,), at least one.
+          seed, epoch: of the frames that are drawn at random, see `sampling.video_keys`.
 
         Returns:
           What `records.parse_frames` returns; `id` is an array of bytes objects.
 
         Raises:
           tf.errors.InvalidArgumentError: a record that cannot be read as the spec says.
-        RecordError: a shard is not as it was when it was indexed.
+          RecordError: a shard is not as it was when it was indexed.
         """
-        parsed = {row: self._parse(records[row]) for row in np.flatnonzero(~self.table.regular[records]).tolist()}
+        irregular = np.flatnonzero(~self.table.regular[records]).tolist()
+        parsed = {row: self._parse(records[row], seed, epoch) for row in irregular}
         num_frames = self.num_frames[records]
         ids, labels = self.table.ids_of(records), self.table.labels_of(records)
         for row, example in parsed.items():
             num_frames[row], ids[row] = example["num_frames"][0], example["id"][0]
             labels[row] = example["labels"][0] if self._labelled else []
+        positions = self._positions(records, ids, seed, epoch) if self._spec.sampled_frames else None
         batch = {}
         for feature, name in enumerate(self._spec.names):
             given = {row: example[name][0] for row, example in parsed.items()}
-            batch[name] = self._feature(feature, records, num_frames, given)
+            batch[name] = self._feature(feature, records, num_frames, positions, given)
         _FILES.count_read(int(self.table.lengths[records].sum()))
         batch |= {"num_frames": num_frames, "id": np.array(ids, object)}
         return batch | {"labels": _padded(labels)} if self._labelled else batch
@@ -100,21 +108,30 @@ class MappedRecords:
     def _content(self, shard):
         return _FILES.content(self._shards[shard], self._stamps[shard])
 
-    def _parse(self, record):
+    def _positions(self, records, ids, seed, epoch):
+        """Frames to copy of each record, int32 (batch, k); of no meaning for records that are parsed."""
+        lengths, spec = self._lengths[records], self._spec
+        if self._fixed is not None:
+            return self._fixed[lengths]
+        return random_positions(video_keys(ids, seed, epoch), lengths, spec.max_frames, spec.frame_limit)
+
+    def _parse(self, record, seed, epoch):
         """One record by the parser: the batch contract, as NumPy arrays of one example."""
         begin, length = self.table.offsets[record], self.table.lengths[record]
         serialized = self._content(self.table.shards[record])[begin : begin + length]
-        parsed = parse_frames(tf.constant([serialized]), self._spec, self._labelled)
+        parsed = parse_frames(tf.constant([serialized]), self._spec, self._labelled, seed=seed, epoch=epoch)
         return {key: value.numpy() for key, value in parsed.items()}
 
-    def _feature(self, feature, records, num_frames, given):
+    def _feature(self, feature, records, num_frames, positions, given):
         """One feature, uint8 (batch, most frames, size): rows of `given` {row: frames} as they are, others copied."""
         size, longest = self._spec.sizes[feature], int(num_frames.max())
         frames = _MEMORY.empty((len(records), longest, size), len(records) * self._spec.frame_limit * size)
         available = self.table.counts[records, feature]
         available[list(given)] = 0
-        copy = self._copy_all if self._positions is None else self._copy_sampled
-        present = copy(frames, feature, records, available)
+        if positions is None:
+            present = self._copy_all(frames, feature, records, available)
+        else:
+            present = self._copy_sampled(frames, feature, records, available, positions[:, :longest])
         for row, rows in given.items():
             frames[row, : len(rows)] = rows
             present[row] = len(rows)
@@ -126,7 +143,7 @@ class MappedRecords:
     def _copy_all(self, frames, feature, records, available):
         """Copies the first frames of each record, as many as the video has; returns how many these are, (batch,)."""
         table, shards, size = self.table, self.table.shards[records], self._spec.sizes[feature]
-        present = np.minimum(np.minimum(available, table.counts[records, 0]), self._spec.max_frames)
+        present = np.minimum(available, self._lengths[records])
         firsts, counts = table.firsts[records, feature].tolist(), present.tolist()
         for shard in np.unique(shards).tolist():
             content, stride = self._content(shard), int(table.strides[shard, feature])
@@ -135,11 +152,9 @@ class MappedRecords:
                     frames[row, :count] = np.ndarray((count, size), np.uint8, content, firsts[row], (stride, 1))
         return present
 
-    def _copy_sampled(self, frames, feature, records, available):
-        """Copies the sampled frames of each record; returns how many these are, (batch,)."""
+    def _copy_sampled(self, frames, feature, records, available, positions):
+        """Copies the frames at `positions` of each record; returns how many these are, (batch,)."""
         table, shards, size = self.table, self.table.shards[records], self._spec.sizes[feature]
-        length = np.minimum(table.counts[records, 0], self._spec.max_frames)
-        positions = self._positions[length][:, : frames.shape[1]]
         inside = (positions >= 0) & (positions < available[:, None])
         places = table.firsts[records, feature, None] + positions * table.strides[shards, feature, None]
         for shard in np.unique(shards).tolist():

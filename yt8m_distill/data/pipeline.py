@@ -58,7 +58,8 @@ def read_batches(shards, spec, options=None, *, seed=None, epoch=0, labelled=Tru
       spec: FeatureSpec of the records.
       options: ReadOptions.
       seed: None reads in order, from `options.num_readers` shards in turn; a number shuffles all records (parsed ones
-        shards, and records within the buffer), another way in every `epoch`.
+        shards, and records within the buffer), another way in every `epoch`. Frames that are drawn at random
+        (`spec.frame_sampler`) are drawn by the video's id alone without a seed, else anew in every `epoch`.
       epoch: which pass this is.
       labelled: False leaves labels unread (frame and video level): what inference needs.
       skip: batches (of this worker) to leave out at the beginning, for a pass that is resumed.
@@ -90,7 +91,7 @@ def _mapped_batches(mapped, options, seed, epoch, skip):
     signature = mapped.signature(options.batch_size if options.drop_remainder else None)
 
     def copy(number):
-        batch = mapped.batch(order[number * options.batch_size : (number + 1) * options.batch_size])
+        batch = mapped.batch(order[number * options.batch_size : (number + 1) * options.batch_size], seed, epoch)
         return [batch[key] for key in signature]
 
     def read(number):
@@ -110,7 +111,9 @@ def _parsed_batches(shards, spec, options, seed, epoch, labelled):
     dataset = serialized_records(order, options.num_readers)
     if seed is not None:
         dataset = dataset.shuffle(options.shuffle_buffer, seed=_mixed(seed, epoch), reshuffle_each_iteration=False)
-    return _BATCHES[spec.level](dataset, spec, options, labelled)
+    if spec.level == "frame":
+        return _frame_batches(dataset, spec, options, labelled, seed, epoch)
+    return (_video_batches if spec.level == "video" else _segment_batches)(dataset, spec, options, labelled)
 
 
 def _mixed(seed, epoch):
@@ -122,14 +125,14 @@ def _video_batches(dataset, spec, options, labelled):
     return dataset.map(lambda chunk: records.parse_videos(chunk, spec, labelled), _PARALLEL_PARSES)
 
 
-def _frame_batches(dataset, spec, options, labelled):
+def _frame_batches(dataset, spec, options, labelled, seed, epoch):
     together = max(n for n in range(1, _PARSED_TOGETHER + 1) if options.batch_size % n == 0)
 
     def parse(chunk):
         count = tf.size(chunk)
         # All chunks have one shape, so that they are joined by plain copies: the last one is filled up.
         chunk = tf.concat([chunk, tf.repeat(chunk[:1], together - count)], axis=0)
-        parsed = records.parse_frames(chunk, spec, labelled, rows=spec.frame_limit)
+        parsed = records.parse_frames(chunk, spec, labelled, spec.frame_limit, seed, epoch)
         if labelled:
             parsed["labels"] = tf.RaggedTensor.from_tensor(parsed["labels"], padding=-1)
         return {**parsed, "count": count}
@@ -163,9 +166,6 @@ def _segment_batches(dataset, spec, options, labelled):
         for key, value in dataset.element_spec.items()
     }
     return dataset.padded_batch(options.batch_size, padding_values=padding, drop_remainder=options.drop_remainder)
-
-
-_BATCHES = {"frame": _frame_batches, "video": _video_batches, "segment": _segment_batches}
 
 
 def _dataset_options(options):

@@ -7,7 +7,7 @@ The id is read from the context key `id` or `video_id`, whichever the record has
 
 import tensorflow as tf
 
-from yt8m_distill.data.sampling import uniform_positions
+from yt8m_distill.data.sampled_positions import sampled_positions
 from yt8m_distill.spec import MISSING_BYTE, SEGMENT_SIZE
 
 _ID_KEYS = ("id", "video_id")
@@ -58,13 +58,11 @@ def _aligned(frames, count, num_frames, rows):
     return tf.where(present & inside, frames, filler)
 
 
-def _sampled(strings, counts, spec):
-    """Of strings {name: (batch, T)} those of the sampled frames, {name: (batch, k)}, and how many these are."""
-    length = tf.minimum(counts[spec.names[0]], spec.max_frames)
-    positions = tf.gather(uniform_positions(spec.max_frames, spec.frame_limit), length)
+def _sampled(strings, counts, positions):
+    """Of strings {name: (batch, T)} those at `positions`, {name: (batch, k)}, and how many these are."""
     chosen, present = {}, {}
-    for name in spec.names:
-        inside = (positions >= 0) & (positions < counts[name][:, tf.newaxis])
+    for name, count in counts.items():
+        inside = (positions >= 0) & (positions < count[:, tf.newaxis])
         row = tf.pad(strings[name], [[0, 0], [0, 1]])
         chosen[name] = tf.where(inside, tf.gather(row, tf.where(inside, positions, 0), batch_dims=1), "")
         present[name] = tf.reduce_sum(tf.cast(inside, tf.int32), axis=1)
@@ -73,10 +71,6 @@ def _sampled(strings, counts, spec):
 
 def _decode_features(strings, counts, spec, limit, rows=None):
     """All features of a batch of frame-level records: ({name: uint8 (batch, T, size)}, num_frames int32 (batch,))."""
-    counts = {name: tf.cast(counts[name], tf.int32) for name in spec.names}
-    if spec.sampled_frames:
-        strings, counts = _sampled(strings, counts, spec)
-        limit = spec.frame_limit
     counts = {name: tf.minimum(count, limit) for name, count in counts.items()}
     num_frames = counts[spec.names[0]]
     features = {
@@ -91,7 +85,7 @@ def _decode_features(strings, counts, spec, limit, rows=None):
     return features, num_frames
 
 
-def parse_frames(serialized, spec, labelled=True, rows=None):
+def parse_frames(serialized, spec, labelled=True, rows=None, seed=None, epoch=0):
     """Parses frame-level records, many at a time.
 
     Args:
@@ -99,6 +93,7 @@ def parse_frames(serialized, spec, labelled=True, rows=None):
       spec: the FeatureSpec; frames past `spec.max_frames` are dropped, and so are those that are not sampled.
       labelled: False leaves the labels unread.
       rows: rows of every video; at least `spec.frame_limit`, or None for those of the longest.
+      seed, epoch: of the frames that are drawn at random, see `sampling.video_keys`.
 
     Returns:
       The batch contract: {name: uint8 (batch, T, size)} with T as `rows` says, `num_frames` int32
@@ -109,11 +104,21 @@ def parse_frames(serialized, spec, labelled=True, rows=None):
     Raises (when run):
       tf.errors.InvalidArgumentError: not a record of this layout, a frame of another size, a label past the classes.
     """
-    sequence_features = {name: tf.io.FixedLenSequenceFeature([], tf.string) for name in spec.names}
     context_features = _context_features(_LABELS if labelled else ())
+    context, strings, counts = _parsed_sequences(serialized, context_features, spec)
+    ids = _id(context)
+    if spec.sampled_frames:
+        positions = sampled_positions(counts[spec.names[0]], spec, ids, seed, epoch)
+        strings, counts = _sampled(strings, counts, positions)
+    features, num_frames = _decode_features(strings, counts, spec, spec.frame_limit, rows)
+    return {**features, "num_frames": num_frames, **_labels(context, spec), "id": ids}
+
+
+def _parsed_sequences(serialized, context_features, spec):
+    """(context, {name: strings (batch, T)}, {name: how many these are, int32 (batch,)})."""
+    sequence_features = {name: tf.io.FixedLenSequenceFeature([], tf.string) for name in spec.names}
     context, strings, counts = tf.io.parse_sequence_example(serialized, context_features, sequence_features)
-    features, num_frames = _decode_features(strings, counts, spec, spec.max_frames, rows)
-    return {**features, "num_frames": num_frames, **_labels(context, spec), "id": _id(context)}
+    return context, strings, {name: tf.cast(counts[name], tf.int32) for name in spec.names}
 
 
 def parse_videos(serialized, spec, labelled=True):
@@ -140,8 +145,7 @@ def parse_segments(serialized, spec):
     """
     integers = ("segment_start_times", "segment_labels")
     context_features = _context_features(integers) | {"segment_scores": tf.io.RaggedFeature(tf.float32)}
-    sequence_features = {name: tf.io.FixedLenSequenceFeature([], tf.string) for name in spec.names}
-    context, strings, counts = tf.io.parse_sequence_example(serialized[tf.newaxis], context_features, sequence_features)
+    context, strings, counts = _parsed_sequences(serialized[tf.newaxis], context_features, spec)
     features, num_frames = _decode_features(strings, counts, spec, tf.int32.max)
     starts, segment_of = tf.unique(tf.cast(context["segment_start_times"].values, tf.int32))
     rows = starts[:, tf.newaxis] + tf.range(SEGMENT_SIZE)

@@ -57,9 +57,14 @@ def export(model, spec, directory, *, top_k=20, budget_mib=DEFAULT_BUDGET_MIB, o
       (SizeReport, largest difference between the export's predictions and the model's own on random features).
 
     Raises:
-      InputError: over budget, other predictions than the model's, or the folder holds something; it stays as it was
-        and nothing else is left behind.
+      InputError: over budget, other predictions than the model's, frames drawn at random, or the folder holds
+        something; it stays as it was and nothing else is left behind.
     """
+    if spec.frame_sampler == "random":
+        raise InputError(
+            "the run reads frames drawn at random by each video's id (--frame_sampler=random), and a SavedModel cannot "
+            "draw them: export a run with another --frame_sampler."
+        )
     directory = os.path.normpath(directory)
     _require_replaceable(directory, overwrite)
     if budget_mib <= 0:

@@ -64,8 +64,8 @@ def write_segment_submission(
     """
     if spec.sampled_frames:
         raise InputError(
-            f"the run reads {spec.sampled_frames} frames of each video: segments need all of them. Leave out "
-            "--segment_labels, or use a run without --sampled_frames."
+            f"the run reads {spec.sampled_frames} frames of each video (--frame_sampler={spec.frame_sampler}) and "
+            "segments need all of them. Leave out --segment_labels, or use a run without --sampled_frames."
         )
     require_writable(path)
     submission = SegmentSubmission(whitelist, max_per_class)
