@@ -13,13 +13,16 @@ def test_the_top_layer_sees_both_directions_frame_by_frame(cell, units):
     stack = BidirectionalStack(cell, units)
     stack.build(FRAMES.shape)
     outputs = ops.convert_to_numpy(stack(FRAMES, NUM_FRAMES))
+    states = ops.convert_to_numpy(stack(FRAMES, NUM_FRAMES, return_states=True)[1])
     assert stack.compute_output_shape(FRAMES.shape) == outputs.shape == (2, units)
     for row, count in enumerate(NUM_FRAMES):
         frames, everything = FRAMES[row : row + 1, :count], np.array([count])
         forward = ops.convert_to_numpy(stack.forward_layer(frames, everything)[0])
         backward = ops.convert_to_numpy(stack.backward_layer(frames[:, ::-1].copy(), everything)[0])[:, ::-1]
-        expected = stack.top(np.concatenate([forward, backward], axis=-1), everything)
-        np.testing.assert_allclose(outputs[row], ops.convert_to_numpy(expected)[0], atol=1e-6)
+        both = np.concatenate([forward, backward], axis=-1)
+        expected = [ops.convert_to_numpy(stack.top(both, np.array([read])))[0] for read in range(1, count + 1)]
+        np.testing.assert_allclose(outputs[row], expected[-1], atol=1e-6)
+        np.testing.assert_allclose(states[row, :count], expected, atol=1e-6)
 
 
 def test_the_last_cell_state_can_come_out():

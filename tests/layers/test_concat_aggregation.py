@@ -73,6 +73,20 @@ def test_the_moving_statistics_follow_the_moments_of_the_steps_by_their_clips():
     assert float(layer.bn.updates) == 1
 
 
+def test_the_states_on_the_way_are_the_final_states_of_a_shorter_video():
+    layer = built()
+    last, states = (ops.convert_to_numpy(x) for x in layer(CLIPS, NUM_FRAMES, return_states=True))
+    np.testing.assert_array_equal(last, run(layer, CLIPS, NUM_FRAMES))
+    for index in range(6):
+        np.testing.assert_allclose(states[:, index], run(layer, CLIPS, np.minimum(NUM_FRAMES, index + 1)), atol=1e-6)
+
+
+def test_the_states_on_the_way_of_training_end_in_the_last():
+    last, states = (ops.convert_to_numpy(x) for x in built()(CLIPS, NUM_FRAMES, training=True, return_states=True))
+    np.testing.assert_array_equal(states[:, -1], last)
+    np.testing.assert_array_equal(states[:3, 0], CLIPS[:3, 0])
+
+
 @pytest.mark.parametrize(("num_frames", "rows"), [([1, 1, 0], 6), ([0, 0, 0], 0), ([], 4)])
 def test_without_a_step_the_moving_statistics_stay(num_frames, rows):
     layer = built()

@@ -31,18 +31,20 @@ def sigmoid(x):
 
 
 def plain_fast_gru(weights, x):
-    """Equations 1, 3 and 4 for one video's clips (clips, positions, channels), in float64 and one matrix at a time."""
+    """Equations 1, 3 and 4 for one video's clips (clips, positions, channels), one matrix at a time: every state."""
     narrow = weights["read_kernel"].shape[0]
     u_rx, u_zx, v_x = np.split(weights["input_kernel"], [narrow, 2 * narrow], axis=1)
     u_ro, u_zo = np.split(weights["state_kernel"], 2, axis=1)
     state = x[0].astype("float64")
+    states = [state]
     for clip in x[1:].astype("float64"):
         squeezed_r = np.maximum(clip @ u_rx + state @ u_ro, 0)
         squeezed_z = np.maximum(clip @ u_zx + state @ u_zo, 0)
         r, z = sigmoid(squeezed_r @ weights["read_kernel"]), sigmoid(squeezed_z @ weights["update_kernel"])
         candidate = np.tanh(clip @ v_x + (r * state) @ weights["candidate_kernel"])
         state = (1 - z) * state + z * candidate
-    return state
+        states.append(state)
+    return states
 
 
 @pytest.mark.parametrize("reduction", [1, 4, 100])
@@ -51,7 +53,7 @@ def test_the_layer_computes_the_published_equations(reduction):
     assert layer.read_kernel.shape[0] == max(8 // reduction, 1)
     states = run(layer, CLIPS, NUM_FRAMES)
     for row, count in enumerate(NUM_FRAMES[:3]):
-        np.testing.assert_allclose(states[row], plain_fast_gru(arrays(layer), CLIPS[row, :count]), atol=1e-5)
+        np.testing.assert_allclose(states[row], plain_fast_gru(arrays(layer), CLIPS[row, :count])[-1], atol=1e-5)
 
 
 def test_the_first_clip_is_the_first_state():
@@ -64,6 +66,21 @@ def test_the_state_freezes_after_the_last_clip():
     layer = built()
     np.testing.assert_array_equal(run(layer, CLIPS, [3, 3, 3, 3]), run(layer, CLIPS[:, :3], [3, 3, 3, 3]))
     np.testing.assert_array_equal(run(layer, CLIPS[:, :3], [9, 9, 9, 9]), run(layer, CLIPS[:, :3], [3, 3, 3, 3]))
+
+
+def test_the_states_on_the_way_are_the_final_states_of_a_shorter_video():
+    layer = built()
+    last, states = (ops.convert_to_numpy(x) for x in layer(CLIPS, NUM_FRAMES, return_states=True))
+    np.testing.assert_array_equal(last, run(layer, CLIPS, NUM_FRAMES))
+    for index in range(6):
+        np.testing.assert_allclose(states[:, index], run(layer, CLIPS, np.minimum(NUM_FRAMES, index + 1)), atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(2, 0, 3, 8), (2, 1, 3, 8), (0, 4, 3, 8)])
+def test_there_are_as_many_states_as_clips(shape):
+    clips = np.ones(shape, "float32")
+    _, states = built()(clips, np.full(shape[0], shape[1]), return_states=True)
+    assert tuple(states.shape) == shape
 
 
 def test_positions_do_not_mix():
@@ -79,26 +96,38 @@ def test_nothing_to_read_gives_the_state_zero(num_frames, rows):
 
 
 class Weighted(keras.Model):
-    """Sum of the last state times fixed weights; the clips come through a matrix whose gradient shows theirs."""
+    """Sum of the last state times fixed weights; the clips come through a matrix whose gradient shows theirs.
 
-    def __init__(self, layer, weights):
+    With `every` plus, for t = 1, 2, ..., the sum of the state after clip t times t and times the fixed weights.
+    """
+
+    def __init__(self, layer, weights, every):
         super().__init__()
-        self.layer, self.state_weights = layer, ops.convert_to_tensor(weights)
+        self.layer, self.state_weights, self.every = layer, ops.convert_to_tensor(weights), every
         self.inlet = keras.layers.Dense(layer.candidate_kernel.shape[0], use_bias=False)
 
     def call(self, inputs):
-        states = self.layer(self.inlet(inputs["clips"]), inputs["num_frames"])
-        return ops.sum(states * self.state_weights, axis=(1, 2))[:, None]
+        clips, num_frames = self.inlet(inputs["clips"]), inputs["num_frames"]
+        if not self.every:
+            return ops.sum(self.layer(clips, num_frames) * self.state_weights, axis=(1, 2))[:, None]
+        last, states = self.layer(clips, num_frames, return_states=True)
+        t = ops.arange(1, ops.shape(clips)[1] + 1)
+        weights = ops.cast(ops.where(t[None] <= num_frames[:, None], t[None], 0), "float32")
+        total = last + ops.sum(weights[:, :, None, None] * states, axis=1)
+        return ops.sum(total * self.state_weights, axis=(1, 2))[:, None]
 
 
-def plain_loss(weights, inlet, state_weights, clips, num_frames):
+def plain_loss(weights, inlet, state_weights, clips, num_frames, every):
     videos = [plain_fast_gru(weights, video[:count] @ inlet) for video, count in zip(clips, num_frames, strict=True)]
-    return sum(np.sum(state * state_weights) for state in videos)
+    factors = [[every * t for t in range(1, len(states) + 1)] for states in videos]
+    totals = [states[-1] + sum(map(np.multiply, f, states)) for f, states in zip(factors, videos, strict=True)]
+    return sum(np.sum(total * state_weights) for total in totals)
 
 
-def test_gradients_are_those_of_the_equations():
+@pytest.mark.parametrize("every", [False, True])
+def test_gradients_are_those_of_the_equations(every):
     clips, num_frames, state_weights = CLIPS[:3, :4, :2, :4], np.array([4, 2, 1], "int32"), RNG.normal(size=(2, 4))
-    model = Weighted(built(channels=4, reduction=2), state_weights.astype("float32"))
+    model = Weighted(built(channels=4, reduction=2), state_weights.astype("float32"), every)
     model({"clips": clips, "num_frames": num_frames})
     weights = arrays(model.layer) | {"inlet": ops.convert_to_numpy(model.inlet.kernel).astype("float64")}
     model.compile(keras.optimizers.SGD(1.0), loss=lambda _, sums: ops.sum(sums), jit_compile=False)
@@ -111,7 +140,7 @@ def test_gradients_are_those_of_the_equations():
             for step in (1e-6, -1e-6):
                 moved = {key: value.copy() for key, value in weights.items()}
                 moved[name][index] += step
-                ends.append(plain_loss(moved, moved["inlet"], state_weights, clips, num_frames))
+                ends.append(plain_loss(moved, moved["inlet"], state_weights, clips, num_frames, every))
             expected[index] = (ends[0] - ends[1]) / 2e-6
         np.testing.assert_allclose(array - after[name], expected, rtol=1e-3, atol=1e-4, err_msg=name)
 

@@ -32,6 +32,23 @@ def test_a_video_is_read_chunk_by_chunk():
     np.testing.assert_array_equal(outputs[-1], np.zeros(16))
 
 
+def test_the_states_after_the_chunks_are_the_final_states_of_a_shorter_video():
+    layer = built()
+    final, states, frames_read = (ops.convert_to_numpy(x) for x in layer(FRAMES, NUM_FRAMES, return_states=True))
+    np.testing.assert_array_equal(final, run(layer, FRAMES, NUM_FRAMES))
+    np.testing.assert_array_equal(frames_read, [3, 6, 9, 12])
+    for index, end in enumerate(frames_read):
+        begun = end - 3 < NUM_FRAMES
+        expected = run(layer, FRAMES, np.minimum(NUM_FRAMES, end))[begun]
+        np.testing.assert_allclose(states[begun, index], expected, atol=1e-6)
+        np.testing.assert_array_equal(states[~begun, index], np.zeros((sum(~begun), 16)))
+
+
+def test_a_short_batch_has_fewer_chunks():
+    final, states, frames_read = built()(FRAMES[:, :4], np.minimum(NUM_FRAMES, 4), return_states=True)
+    assert (final.shape, states.shape, list(frames_read)) == ((5, 16), (5, 2, 16), [3, 6])
+
+
 @pytest.mark.parametrize("rows", [1, 2, 3, 7, 10])
 def test_the_chunks_do_not_depend_on_the_rows_of_the_batch(rows):
     layer = built()

@@ -28,29 +28,33 @@ def sigmoid(x):
 
 
 def plain_lstm(layer, x, forget_bias=1.0):
-    """The formulas of the class docstring for one video without padding, in float64: every h, and the last c."""
+    """The formulas of the class docstring for one video without padding, in float64: every h and every c."""
     weights = (layer.kernel, layer.recurrent_kernel, layer.bias)
     kernel, recurrent, bias = (ops.convert_to_numpy(w).astype("float64") for w in weights)
     h = c = np.zeros(layer.units)
-    outputs = []
+    outputs, cells = [], []
     for row in x:
         i, j, f, o = np.split(row @ kernel + h @ recurrent + bias, 4)
         c = c * sigmoid(f + forget_bias) + sigmoid(i) * np.tanh(j)
         h = sigmoid(o) * np.tanh(c)
         outputs.append(h)
-    return np.array(outputs), c
+        cells.append(c)
+    return np.array(outputs), np.array(cells)
 
 
 @pytest.mark.parametrize("forget_bias", [1.0, 0.0])
 def test_the_layer_computes_the_published_formulas(forget_bias):
     layer = built(forget_bias=forget_bias)
     outputs, h, c = run(layer, FRAMES, NUM_FRAMES)
+    cells = ops.convert_to_numpy(layer(FRAMES, NUM_FRAMES, return_cells=True)[2])
     for row, count in enumerate(NUM_FRAMES):
-        expected, expected_c = plain_lstm(layer, FRAMES[row, :count], forget_bias)
+        expected, expected_cells = plain_lstm(layer, FRAMES[row, :count], forget_bias)
         np.testing.assert_allclose(outputs[row, :count], expected, atol=1e-6)
         np.testing.assert_array_equal(outputs[row, count:], np.zeros((6 - count, 5)))
         np.testing.assert_allclose(h[row], expected[-1], atol=1e-6)
-        np.testing.assert_allclose(c[row], expected_c, atol=1e-6)
+        np.testing.assert_allclose(c[row], expected_cells[-1], atol=1e-6)
+        np.testing.assert_allclose(cells[row, :count], expected_cells, atol=1e-6)
+        np.testing.assert_array_equal(cells[row, count:], np.zeros((6 - count, 5)))
 
 
 @pytest.mark.parametrize(("num_frames", "rows"), [([0, 0, 0], 3), ([0, 0, 0], 0), ([], 4)])

@@ -28,8 +28,9 @@ class Probe(keras.Model):
         self.built = True
 
     def call(self, num_frames):
-        outputs, states = self.layer(reverse_frames(ops.copy(self.frames), num_frames), num_frames)
-        parts = keras.tree.flatten((outputs, states))
+        options = {"return_cells": True} if isinstance(self.layer, LSTM) else {}
+        frames = reverse_frames(ops.copy(self.frames), num_frames)
+        parts = keras.tree.flatten(self.layer(frames, num_frames, **options))
         scales = [0.3 * (index + 1) for index in range(len(parts))]
         return sum(ops.sum(ops.sin(part * scale + scale)) for part, scale in zip(parts, scales, strict=True))
 

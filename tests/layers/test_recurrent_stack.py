@@ -38,6 +38,23 @@ def test_the_states_of_grus_come_from_the_lowest_up(state_output):
 
 
 @pytest.mark.parametrize(
+    ("cell", "state_output"),
+    [("lstm", "last_h"), ("lstm", "last_c"), ("lstm", "every_h"), ("lstm", "every_state"), ("gru", "every_h")],
+)
+def test_the_states_on_the_way_are_the_final_states_of_a_shorter_video(cell, state_output):
+    stack, *_ = states_of(cell)
+    stack.state_output = state_output
+    final, states, frames_read = (ops.convert_to_numpy(x) for x in stack(FRAMES, NUM_FRAMES, return_states=True))
+    np.testing.assert_array_equal(final, ops.convert_to_numpy(stack(FRAMES, NUM_FRAMES)))
+    np.testing.assert_array_equal(frames_read, [1, 2, 3, 4])
+    for index, count in enumerate(frames_read):
+        shorter = stack(FRAMES, np.minimum(NUM_FRAMES, count))
+        valid = count <= NUM_FRAMES
+        np.testing.assert_allclose(states[valid, index], ops.convert_to_numpy(shorter)[valid], atol=1e-6)
+        np.testing.assert_array_equal(states[~valid, index], np.zeros_like(states[~valid, index]))
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"cell": "rnn", "units": 3}, "cell must be one of lstm, gru"),

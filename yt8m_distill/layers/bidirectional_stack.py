@@ -22,10 +22,12 @@ class BidirectionalStack(keras.layers.Layer):
     Call arguments:
       inputs: float (batch, frames, size).
       num_frames: int (batch,).
+      return_states: whether the top layer's states after every frame are returned too.
 
     Output shape:
       (batch, units). Padded frames change nothing, a video without frames gives zeros, and the order of the frames
-      matters.
+      matters. With `return_states` a tuple, see `RecurrentStack`: the top layer reads forward, though what it reads of
+      a frame knows, through the backward layer, the frames to come.
 
     Reference:
       miha-skalic/youtube8mchallenge, Lstmbidirect ("last_c") and GRUbidirect ("last_h").
@@ -50,11 +52,11 @@ class BidirectionalStack(keras.layers.Layer):
         self.backward_layer.build(input_shape)
         self.top.build((*input_shape[:-1], self.units // 2 * 2))
 
-    def call(self, inputs, num_frames):
+    def call(self, inputs, num_frames, return_states=False):
         forward, _ = self.forward_layer(inputs, num_frames)
         backward, _ = self.backward_layer(reverse_frames(inputs, num_frames), num_frames)
         both = ops.concatenate([forward, reverse_frames(backward, num_frames)], axis=-1)
-        return self.top(both, num_frames)
+        return self.top(both, num_frames, return_states=return_states)
 
     def compute_output_shape(self, input_shape, num_frames_shape=None):
         return (input_shape[0], self.units)

@@ -1,4 +1,4 @@
-"""Clips laid out for a recurrence over them."""
+"""Clips laid out for a recurrence over them, and its states laid out as the clips came."""
 
 from keras import ops
 
@@ -23,3 +23,21 @@ def clip_steps(inputs, num_frames):
     clips = ops.concatenate([clips, missing], axis=0)
     steps = ops.repeat(ops.minimum(ops.cast(num_frames, "int32"), count), positions) - 1
     return ops.where(steps[:, None] >= 0, ops.cast(clips[0], "float32"), 0.0), clips[1:], steps
+
+
+def clip_states(first, after_steps, inputs, dtype):
+    """The states after every clip, laid out as the clips.
+
+    Args:
+      first: (batch * positions, channels), the state after clip 0.
+      after_steps: (steps, batch * positions, channels), those after clips 1, 2, ...
+      inputs: (batch, clips, positions, channels), of which `clip_steps` made the steps.
+      dtype: of the result.
+
+    Returns:
+      (batch, clips, positions, channels): a video's last state again where a clip is padding.
+    """
+    batch, count, positions, channels = ops.shape(inputs)
+    states = ops.concatenate([first[None], after_steps], axis=0)[:count]
+    states = ops.reshape(states, (count, batch, positions, channels))
+    return ops.cast(ops.transpose(states, (1, 0, 2, 3)), dtype)

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from yt8m_distill.layers.batch_normalization import BatchNormalization
-from yt8m_distill.layers.clip_steps import clip_steps
+from yt8m_distill.layers.clip_steps import clip_states, clip_steps
 
 
 @keras.saving.register_keras_serializable(package="yt8m_distill")
@@ -23,12 +23,14 @@ class ConcatAggregation(keras.layers.Layer):
     Call arguments:
       inputs: float (batch, clips, positions, channels).
       num_frames: int (batch,), valid clips of each video.
+      return_states: whether the states after every clip are returned too.
       training: whether the batch norm uses, and folds into its moving statistics, the moments of this batch.
 
     Output shape:
       (batch, positions, channels) in the compute dtype: the state after each video's last clip. Padded clips leave the
       state, the moments and the moving statistics as they are; the state is zero for a video without clips. The order
-      of the clips matters.
+      of the clips matters. With `return_states` a tuple: that, and the states (batch, clips, positions, channels), the
+      last one again where a clip is padding.
 
     Reference:
       Zhu et al., "FASTER Recurrent Networks for Efficient Video Classification", AAAI 2020, equation 5 ("Concat").
@@ -46,15 +48,16 @@ class ConcatAggregation(keras.layers.Layer):
         self.bn = BatchNormalization(self.momentum, dtype=self.dtype_policy, name="bn")
         self.bn.build((None, None, channels))
 
-    def call(self, inputs, num_frames, training=None):
+    def call(self, inputs, num_frames, training=None, return_states=False):
         first, clips, steps = clip_steps(inputs, num_frames)
         recur = self._normalised_by_step if training and self.trainable else self._normalised_by_statistics
-        state = recur(first, ops.matmul(clips, self.input_kernel), steps)
+        state, states = recur(first, ops.matmul(clips, self.input_kernel), steps)
         batch, _, positions, channels = ops.shape(inputs)
-        return ops.cast(ops.reshape(state, (batch, positions, channels)), self.compute_dtype)
+        last = ops.cast(ops.reshape(state, (batch, positions, channels)), self.compute_dtype)
+        return (last, clip_states(first, states, inputs, self.compute_dtype)) if return_states else last
 
     def _normalised_by_statistics(self, first, projected, steps):
-        """The last state; the batch norm, the same at every step, goes into the products."""
+        """The last state and that of every step; the batch norm, the same at every step, goes into the products."""
         scale, shift = self.bn.scale_and_shift(projected)
         shifted = ops.cast(projected, "float32") * scale + shift
         kernel = ops.cast(ops.cast(self.state_kernel, "float32") * scale, self.compute_dtype)
@@ -67,11 +70,11 @@ class ConcatAggregation(keras.layers.Layer):
             return carried, carried
 
         start = (first, ops.zeros((), "int32"))
-        (state, _), _ = ops.scan(step, start, ops.cast(shifted, self.compute_dtype))
-        return state
+        (state, _), (states, _) = ops.scan(step, start, ops.cast(shifted, self.compute_dtype))
+        return state, states
 
     def _normalised_by_step(self, first, projected, steps):
-        """The last state, every step normalised by its own moments, which then go into the moving statistics."""
+        """The last state and that of every step, normalised by its own moments, which the statistics then follow."""
 
         def step(carried, clips):
             state, number, count, means, variances = carried
@@ -83,9 +86,9 @@ class ConcatAggregation(keras.layers.Layer):
 
         none = ops.zeros((1, projected.shape[-1]), "float32")
         start = (first, ops.zeros((), "int32"), ops.zeros((), "float32"), none, none)
-        (state, _, count, means, variances), _ = ops.scan(step, start, projected)
+        (state, _, count, means, variances), (states, *_) = ops.scan(step, start, projected)
         self._follow(count, means, variances)
-        return state
+        return state, states
 
     def _normalise(self, sums, valid):
         """Batch norm of the rows of one step by the moments of its valid rows; their number, mean and variance."""

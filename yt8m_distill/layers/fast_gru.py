@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from yt8m_distill.layers import recurrence
-from yt8m_distill.layers.clip_steps import clip_steps
+from yt8m_distill.layers.clip_steps import clip_states, clip_steps
 
 
 @keras.saving.register_keras_serializable(package="yt8m_distill")
@@ -32,10 +32,12 @@ class FastGRU(keras.layers.Layer):
     Call arguments:
       inputs: float (batch, clips, positions, channels).
       num_frames: int (batch,), valid clips of each video.
+      return_states: whether the states after every clip are returned too.
 
     Output shape:
       (batch, positions, channels) in the compute dtype: the state after each video's last clip. Padded clips change
-      nothing; the state is zero for a video without clips. The order of the clips matters.
+      nothing; the state is zero for a video without clips. The order of the clips matters. With `return_states` a
+      tuple: that, and the states (batch, clips, positions, channels), the last one again where a clip is padding.
 
     Reference:
       Zhu et al., "FASTER Recurrent Networks for Efficient Video Classification", AAAI 2020, equations 1, 3 and 4.
@@ -61,14 +63,17 @@ class FastGRU(keras.layers.Layer):
         self.update_kernel = kernel("update_kernel", narrow, channels)  # W_z
         self.candidate_kernel = kernel("candidate_kernel", channels, channels)  # V_o
 
-    def call(self, inputs, num_frames):
+    def call(self, inputs, num_frames, return_states=False):
         first, clips, steps = clip_steps(inputs, num_frames)
         kernels = (self.state_kernel, self.read_kernel, self.update_kernel, self.candidate_kernel)
         # Tensors: TensorFlow looks for a variable's gradient elsewhere than for an argument's.
         kernels = [ops.cast(kernel, self.compute_dtype) for kernel in kernels]
-        last = _last_state(first, ops.matmul(clips, self.input_kernel), steps[:, None], *kernels)
+        arguments = (first, ops.matmul(clips, self.input_kernel), steps[:, None], *kernels)
+        states = _every_state(*arguments) if return_states else None
+        last = states[-1] if return_states else _last_state(*arguments)
         batch, _, positions, channels = ops.shape(inputs)
-        return ops.cast(ops.reshape(last, (batch, positions, channels)), self.compute_dtype)
+        last = ops.cast(ops.reshape(last, (batch, positions, channels)), self.compute_dtype)
+        return (last, clip_states(first, states, inputs, self.compute_dtype)) if return_states else last
 
     def compute_output_shape(self, input_shape, num_frames_shape=None):
         return (input_shape[0], *input_shape[2:])
@@ -84,26 +89,44 @@ def _last_state(first, projected, steps, *kernels):
 
     def gradient(*upstream_or_saved, upstream=None):
         upstream = upstream_or_saved[0] if upstream is None else upstream
-        d_first, d_projected, d_gates = _backward(upstream, saved, *kernels)
-        channels, dtype = kernels[-1].shape[0], projected.dtype
-        half = kernels[1].shape[0]
-        before, r, _, _, narrow = _parts(saved, channels)
-        return (
-            d_first,
-            ops.cast(d_projected, dtype),
-            None,
-            recurrence.weight_gradient(before, d_projected[:, :, : 2 * half], dtype),
-            recurrence.weight_gradient(narrow[:, :, :half], d_gates[:, :, :channels], dtype),
-            recurrence.weight_gradient(narrow[:, :, half:], d_gates[:, :, channels:], dtype),
-            recurrence.weight_gradient(r * before, d_projected[:, :, 2 * half :], dtype),
-        )
+        return _gradients(upstream, saved, projected.dtype, *kernels)
 
     return last, gradient
 
 
-def _parts(saved, channels):
-    """o before a step, r, z, v and [r', z'], which stand side by side."""
-    return ops.split(saved, [channels, 2 * channels, 3 * channels, 4 * channels], axis=-1)
+@ops.custom_gradient
+def _every_state(first, projected, steps, *kernels):
+    """As `_last_state`, after every step: float32 (steps, rows, channels)."""
+    last, saved = _forward(first, projected, steps, *kernels)
+
+    def gradient(*upstream_or_saved, upstream=None):
+        upstream = upstream_or_saved[0] if upstream is None else upstream
+        return _gradients(ops.zeros_like(last), ops.concatenate([saved, upstream], axis=-1), projected.dtype, *kernels)
+
+    return ops.concatenate([saved[1:, :, : last.shape[-1]], last[None]], axis=0), gradient
+
+
+def _gradients(d_last, saved, dtype, *kernels):
+    """Gradients of the arguments of `_last_state`, from that of the last o and what `_parts` takes apart."""
+    d_first, d_projected, d_gates = _backward(d_last, saved, *kernels)
+    half, channels = kernels[1].shape
+    before, r, _, _, narrow, *_ = _parts(saved, channels, half)
+    return (
+        d_first,
+        ops.cast(d_projected, dtype),
+        None,
+        recurrence.weight_gradient(before, d_projected[:, :, : 2 * half], dtype),
+        recurrence.weight_gradient(narrow[:, :, :half], d_gates[:, :, :channels], dtype),
+        recurrence.weight_gradient(narrow[:, :, half:], d_gates[:, :, channels:], dtype),
+        recurrence.weight_gradient(r * before, d_projected[:, :, 2 * half :], dtype),
+    )
+
+
+def _parts(saved, channels, half):
+    """o before a step, r, z, v, [r', z'] and, where it is there, the gradient of o after the step, side by side."""
+    edges = [channels, 2 * channels, 3 * channels, 4 * channels]
+    end = 4 * channels + 2 * half
+    return ops.split(saved, edges if saved.shape[-1] == end else [*edges, end], axis=-1)
 
 
 def _forward(first, projected, steps, state_kernel, read_kernel, update_kernel, candidate_kernel):
@@ -137,8 +160,8 @@ def _backward(upstream, saved, state_kernel, read_kernel, update_kernel, candida
         return ops.cast(ops.matmul(ops.cast(gradient, dtype), matrix), "float32")
 
     def step(carried, row):
-        d_o = carried[0]
-        before, r, z, v, narrow = _parts(row, channels)
+        before, r, z, v, narrow, *d_here = _parts(row, channels, half)
+        d_o = sum(d_here, start=carried[0])
         d_v = d_o * z * (1 - ops.square(v))
         d_read_o = product(d_v, to_candidate)
         d_r = d_read_o * before * r * (1 - r)

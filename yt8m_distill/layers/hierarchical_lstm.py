@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from yt8m_distill.layers import recurrence
 from yt8m_distill.layers.recurrent_stack import RecurrentStack
 
 
@@ -26,10 +27,14 @@ class HierarchicalLSTM(keras.layers.Layer):
     Call arguments:
       inputs: float (batch, frames, size).
       num_frames: int (batch,).
+      return_states: whether the upper stack's states after every chunk are returned too.
 
     Output shape:
       (batch, 2 * depth * units), `[c_0, h_0, c_1, h_1, ...]` of the upper stack. Padded frames change nothing, a video
       without frames gives zeros, and the order of the frames matters.
+
+      With `return_states` a tuple: that, the same states after every chunk, (batch, chunks, 2 * depth * units), zero
+      where a chunk holds no frame, and int32 (chunks,), the frames at which the chunks end: `length`, 2 `length`, ...
 
     Reference:
       Bhardwaj et al., "Efficient Video Classification Using Fewer Frames", CVPR 2019, section 3.1;
@@ -56,7 +61,7 @@ class HierarchicalLSTM(keras.layers.Layer):
         self.lower.build(input_shape)
         self.upper.build((input_shape[0], None, 2 * self.depth * self.units))
 
-    def call(self, inputs, num_frames):
+    def call(self, inputs, num_frames, return_states=False):
         inputs = self._whole_chunks(inputs[:, : self.max_frames])
         batch, rows, size = ops.shape(inputs)
         chunks = rows // self.length
@@ -66,7 +71,11 @@ class HierarchicalLSTM(keras.layers.Layer):
         inputs = ops.reshape(inputs, (batch * chunks, self.length, size))
         codes = self.lower(inputs, ops.reshape(valid, (batch * chunks,)))
         codes = ops.reshape(codes, (batch, chunks, 2 * self.depth * self.units))
-        return self.upper(codes, (count + self.length - 1) // self.length)
+        outputs = self.upper(codes, (count + self.length - 1) // self.length, return_states=return_states)
+        if not return_states:
+            return outputs
+        final, states, _ = outputs
+        return final, states, recurrence.frames_read(chunks, self.length)
 
     def _whole_chunks(self, inputs):
         """`inputs` with rows of zeros after the last one, up to the end of its chunk."""

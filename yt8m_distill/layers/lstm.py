@@ -22,10 +22,12 @@ class LSTM(keras.layers.Layer):
     Call arguments:
       inputs: float (batch, frames, size).
       num_frames: int (batch,).
+      return_cells: whether every c is returned too.
 
     Returns:
       (outputs, (h, c)): every h, (batch, frames, units), zero where a row is padding, and both states after the last
       frame, (batch, units) each, zero for a video without frames. In the compute dtype. Padded frames change nothing.
+      With `return_cells` a third: every c, as every h.
 
     Reference:
       Hochreiter and Schmidhuber, "Long short-term memory", 1997; TensorFlow 1's BasicLSTMCell, whose kernel is
@@ -46,16 +48,18 @@ class LSTM(keras.layers.Layer):
             setattr(self, name, self.add_weight((rows, columns), initializer, name=name))
         self.bias = self.add_weight((columns,), "zeros", name="bias")
 
-    def call(self, inputs, num_frames):
+    def call(self, inputs, num_frames, return_cells=False):
         forget = np.repeat([0, 0, self.forget_bias, 0], self.units).astype("float32")
         bias = self.bias + ops.cast(forget, self.compute_dtype)
         projected = ops.matmul(recurrence.time_major(inputs), self.kernel) + bias
         states = _unroll(projected, ops.copy(self.recurrent_kernel))
-        outputs = recurrence.outputs_of(
-            states[:, :, : self.units], num_frames, ops.shape(inputs)[1], self.compute_dtype
-        )
+        options = (num_frames, ops.shape(inputs)[1], self.compute_dtype)
+        outputs = recurrence.outputs_of(states[:, :, : self.units], *options)
         final = recurrence.final_state(states, num_frames, self.compute_dtype)
-        return outputs, (final[:, : self.units], final[:, self.units :])
+        final = (final[:, : self.units], final[:, self.units :])
+        if not return_cells:
+            return outputs, final
+        return outputs, final, recurrence.outputs_of(states[:, :, self.units :], *options)
 
     def compute_output_shape(self, input_shape, num_frames_shape=None):
         state = (input_shape[0], self.units)

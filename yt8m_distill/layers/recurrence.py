@@ -32,6 +32,11 @@ def final_state(states, num_frames, dtype):
     return ops.cast(ops.sum(ops.where(is_last[:, :, None], states, ops.zeros_like(states)), axis=0), dtype)
 
 
+def frames_read(rows, length=1):
+    """int32 (rows,): how many frames of a video have been read after each row, where a row is `length` frames."""
+    return length * (ops.arange(rows, dtype="int32") + 1)
+
+
 def shifted(states):
     """`states` (rows, batch, units) before each row, from zero, instead of after it."""
     return ops.concatenate([ops.zeros_like(states[:1]), states[:-1]], axis=0)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from yt8m_distill.layers import recurrence
 from yt8m_distill.layers.gru import GRU
 from yt8m_distill.layers.lstm import LSTM
 
@@ -24,10 +25,14 @@ class RecurrentStack(keras.layers.Layer):
     Call arguments:
       inputs: float (batch, frames, size).
       num_frames: int (batch,).
+      return_states: whether the states after every frame are returned too.
 
     Output shape:
       (batch, units) times as many states as `state_output` names. Padded frames change nothing, a video without
       frames gives zeros, and the order of the frames matters.
+
+      With `return_states` a tuple: that, the same states after every frame, (batch, frames, the same width), zero where
+      a row is padding, and int32 (frames,), the number of frames read by then: 1, 2, ...
 
     Reference:
       google/youtube-8m, LstmModel ("last_h"); WILLOW, LstmModel ("every_state") and GruModel ("every_h").
@@ -60,17 +65,25 @@ class RecurrentStack(keras.layers.Layer):
             layer.build(input_shape)
             input_shape = (*input_shape[:-1], self.units)
 
-    def call(self, inputs, num_frames):
-        states = []
+    def call(self, inputs, num_frames, return_states=False):
+        options = {"return_cells": True} if return_states and self.cell == "lstm" else {}
+        final, every = [], []
         for layer in self.recurrent_layers:
-            inputs, state = layer(inputs, num_frames)
-            states.append(state)
+            inputs, state, *cells = layer(inputs, num_frames, **options)
+            final.append(state)
+            every.append((inputs, *cells) if cells else inputs)
+        if not return_states:
+            return self._of_all_layers(final)
+        return self._of_all_layers(final), self._of_all_layers(every), recurrence.frames_read(ops.shape(inputs)[1])
+
+    def _of_all_layers(self, states):
+        """What `state_output` names of the states of all layers."""
         if self.state_output.startswith("last"):
             return self._named(states[-1])
         return ops.concatenate([self._named(state) for state in states], axis=-1)
 
     def _named(self, state):
-        """What `state_output` names of one layer's final state."""
+        """What `state_output` names of one layer's state: h of a GRU, (h, c) of an LSTM."""
         if self.cell == "gru":
             return state
         h, c = state

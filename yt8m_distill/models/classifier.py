@@ -61,6 +61,10 @@ _AGGREGATORS = {
     VideoMeansParams: video_level.build_video_means,
     HiddenLayerParams: video_level.build_hidden_layer,
 }
+_STATES_ARE_IN = (
+    "LSTM, GRU, the bidirectional ones, DualPathGRU, HRNN and FASTGRU have them, unless they read backward, average "
+    "the clips or draw frames (--iterations)"
+)
 
 
 @keras.saving.register_keras_serializable(package="yt8m_distill")
@@ -78,13 +82,23 @@ class VideoClassifier(keras.Model):
       inputs: dict. Every feature by name: uint8 or float (batch, frames, size) and `num_frames` int (batch,), or
         float (batch, size) without `num_frames` at video level. Other keys (labels, id) are ignored.
       training: whether dropout and batch norm are in training mode.
+      return_states: whether the intermediate states are returned too, where `has_states`.
+      return_branch_logits: whether the logits of the branches are returned too, where `has_branches`.
 
     Returns:
       {"predictions": float32 (batch, classes), "representation": (batch, d) in the compute dtype}. Padded frames
-      change neither; a video without frames gives finite numbers.
+      change neither; a video without frames gives finite numbers. With `return_states` also
+
+      - "states": (batch, S, d) in the compute dtype, what the representation would be after the first frames of each
+        video: after every frame or clip, of H-RNN after every chunk. Finite, without meaning, past a video's end;
+      - "frames_read": int32 (S,), how many frames each state has read, of a video that has as many.
+
+      With `return_branch_logits` also "mixture_logits", float32 (batch, classes), of which the predictions are the
+      sigmoid, and "branch_logits", float32 (branches, batch, classes).
 
     Raises:
       ValueError: a feature or `num_frames` is missing from the inputs.
+      InputError: states or branches are asked of a model without.
     """
 
     def __init__(self, front_end, aggregator, head, feature_sizes, has_frames=True, **kwargs):
@@ -94,6 +108,19 @@ class VideoClassifier(keras.Model):
         self.head = head
         self.feature_sizes = dict(feature_sizes)
         self.has_frames = has_frames
+
+    @property
+    def has_states(self):
+        """Whether the aggregator reads the frames in their order and every frame counts, so that it can return states.
+
+        A front end that draws frames loses their place in the video.
+        """
+        return getattr(self.aggregator, "has_states", False) and self.front_end.sampling is None
+
+    @property
+    def has_branches(self):
+        """Whether the predictions are those of a mixture of branches."""
+        return isinstance(self.head, mix_nextvlad.MixedHead)
 
     def build(self, input_shape=None):
         """Creates all weights. They depend on `feature_sizes` alone, so the shapes of a batch are not needed."""
@@ -105,18 +132,37 @@ class VideoClassifier(keras.Model):
         if not self.head.built:
             self.head.build(self.aggregator.compute_output_shape(shapes))
 
-    def call(self, inputs, training=None):
+    def call(self, inputs, training=None, return_states=False, return_branch_logits=False):
+        outputs = self._aggregate(inputs, training, return_states)
+        if not return_branch_logits:
+            return {"predictions": self.head(outputs["representation"], training=training), **outputs}
+        if not self.has_branches:
+            raise InputError(f"{self.name} has no branches: MixNeXtVLAD is the one family that has.")
+        results = self.head(outputs["representation"], training=training, return_branch_logits=True)
+        return {**dict(zip(("predictions", "mixture_logits", "branch_logits"), results, strict=True)), **outputs}
+
+    def _aggregate(self, inputs, training, return_states):
+        """What the aggregator returns, by name."""
         expected = [*self.feature_sizes, *(["num_frames"] if self.has_frames else [])]
         if missing := [key for key in expected if key not in inputs]:
             raise ValueError(f"The batch lacks {', '.join(missing)}: it has {', '.join(sorted(inputs))}.")
+        if return_states and not self.has_states:
+            raise InputError(f"{self.name} has no intermediate states: {_STATES_ARE_IN}.")
         features = {name: inputs[name] for name in self.feature_sizes}
-        if self.has_frames:
-            features, num_frames = self.front_end(features, inputs["num_frames"], training=training)
-            representation = self.aggregator(features, num_frames, training=training)
-        else:
-            features, _ = self.front_end(features, training=training)
-            representation = self.aggregator(features, training=training)
-        return {"predictions": self.head(representation, training=training), "representation": representation}
+        counts = [inputs["num_frames"]] if self.has_frames else []
+        features, num_frames = self.front_end(features, *counts, training=training)
+        counts = [num_frames] if self.has_frames else []
+        if not return_states:
+            return {"representation": self.aggregator(features, *counts, training=training)}
+        results = self.aggregator(features, *counts, training=training, return_states=True)
+        return dict(zip(("representation", "states", "frames_read"), results, strict=True))
+
+    @property
+    def representation_size(self):
+        """Values of the representation, d."""
+        frames = (None, None) if self.has_frames else (None,)
+        shapes = {name: (*frames, size) for name, size in self.feature_sizes.items()}
+        return self.aggregator.compute_output_shape(shapes)[-1]
 
     def get_config(self):
         return {
@@ -135,13 +181,14 @@ class VideoClassifier(keras.Model):
         return cls(**{**config, **layers})
 
 
-def build_model(config, spec, seed=None):
+def build_model(config, spec, seed=None, head=None):
     """The model of `config` for the data of `spec`, with its weights created.
 
     Args:
       config: `ModelConfig`.
       spec: `FeatureSpec`.
       seed: makes weights and dropout a function of it; sets Keras's, NumPy's and Python's global seeds.
+      head: another model's head, which is then shared with it, instead of one of its own.
 
     Returns:
       A built `VideoClassifier`.
@@ -161,7 +208,7 @@ def build_model(config, spec, seed=None):
     model = VideoClassifier(
         front_end=build_front_end(config.front_end, spec, momentum),
         aggregator=_AGGREGATORS[type(config.aggregator)](config.aggregator, spec),
-        head=_build_head(config, spec.num_classes, momentum),
+        head=head or _build_head(config, spec.num_classes, momentum),
         feature_sizes=spec.size_by_name,
         has_frames=spec.has_frames,
         name=config.name or "video_classifier",

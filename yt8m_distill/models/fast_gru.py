@@ -5,6 +5,7 @@ from keras import ops
 
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters.fast_gru import CLIP_AGGREGATIONS
+from yt8m_distill.layers import recurrence
 from yt8m_distill.layers.concat_aggregation import ConcatAggregation
 from yt8m_distill.layers.fast_gru import FastGRU
 from yt8m_distill.layers.frame_mean import FrameMean
@@ -39,10 +40,13 @@ class ClipAggregator(keras.layers.Layer):
       features: dict of name -> float (batch, clips, positions * channels of the feature).
       num_frames: int (batch,), valid clips of each video.
       training: whether "concat" normalises by the moments of this batch.
+      return_states: whether the states after every clip are returned too; "average" has none.
 
     Output shape:
       (batch, channels). Padded clips change nothing; without clips it is zero, for "average" the projection's bias.
-      The order of the clips matters, except for "average".
+      The order of the clips matters, except for "average". With `return_states` a tuple: that, the states (batch,
+      clips, channels), past a video's end its last one again ("fast_gru", "concat") or zero ("gru", "lstm"), and int32
+      (clips,), the clips that each has read.
 
     Reference:
       Zhu et al., "FASTER Recurrent Networks for Efficient Video Classification", AAAI 2020.
@@ -85,6 +89,11 @@ class ClipAggregator(keras.layers.Layer):
             self.recurrence.build((None, None, *([self.positions] if self._keeps_positions else []), channels))
 
     @property
+    def has_states(self):
+        """Whether there are states on the way."""
+        return self.aggregation != "average"
+
+    @property
     def _keeps_positions(self):
         return self.aggregation in ("fast_gru", "concat")
 
@@ -99,16 +108,25 @@ class ClipAggregator(keras.layers.Layer):
         }
         return layers[self.aggregation]()
 
-    def call(self, features, num_frames, training=None):
+    def call(self, features, num_frames, training=None, return_states=False):
         clips = self._clips(features)
-        if self._keeps_positions:
-            options = {"training": training} if self.aggregation == "concat" else {}
-            return self._over_positions(self.recurrence(self._project(clips), num_frames, **options))
-        pooled = self._over_positions(clips)
         if self.aggregation == "average":
-            return self._project(self.mean(pooled, num_frames))
-        _, state = self.recurrence(self._project(pooled), num_frames)
-        return state[0] if self.aggregation == "lstm" else state
+            return self._project(self.mean(self._over_positions(clips), num_frames))
+        run = self._run_over_maps if self._keeps_positions else self._run_over_pooled_clips
+        last, *states = run(clips, num_frames, training, return_states)
+        return (last, *states, recurrence.frames_read(ops.shape(clips)[1])) if return_states else last
+
+    def _run_over_maps(self, clips, num_frames, training, return_states):
+        """The last state and, if asked for, those after every clip."""
+        options = {"training": training} if self.aggregation == "concat" else {}
+        maps = self.recurrence(self._project(clips), num_frames, return_states=return_states, **options)
+        return [self._over_positions(x) for x in (maps if return_states else (maps,))]
+
+    def _run_over_pooled_clips(self, clips, num_frames, training, return_states):
+        """As `_run_over_maps`."""
+        states, last = self.recurrence(self._project(self._over_positions(clips)), num_frames)
+        last = last[0] if self.aggregation == "lstm" else last
+        return [last, states] if return_states else [last]
 
     def _clips(self, features):
         """The clips (batch, clips, positions, channels) that the recurrence is to see."""

@@ -14,15 +14,18 @@ class RecurrentAggregator(keras.layers.Layer):
     """A recurrent layer's final state after the frames of a video, all features of a frame side by side.
 
     Args:
-      recurrence: layer: frames (batch, frames, size) and num_frames -> state (batch, d).
+      recurrence: layer: frames (batch, frames, size) and num_frames -> state (batch, d), with `return_states` also the
+        states on the way and how many frames each has read.
       backward: whether the frames (not the padding) come from the last to the first.
 
     Call arguments:
       features: dict of name -> float (batch, frames, size).
       num_frames: int (batch,).
+      return_states: whether the states on the way are returned too; backward they have not read the first frames.
 
     Output shape:
-      (batch, d). Padded frames change nothing; the order of the frames matters.
+      (batch, d). Padded frames change nothing; the order of the frames matters. With `return_states` a tuple: that,
+      the states (batch, S, d), zero past the end of a video, and int32 (S,), the frames that each has read.
     """
 
     def __init__(self, recurrence, backward=False, **kwargs):
@@ -30,12 +33,18 @@ class RecurrentAggregator(keras.layers.Layer):
         self.recurrence = recurrence
         self.backward = backward
 
+    @property
+    def has_states(self):
+        """Whether a state on the way stands for the first frames of a video."""
+        return not self.backward
+
     def build(self, features_shape, num_frames_shape=None):
         self.recurrence.build(_side_by_side(features_shape))
 
-    def call(self, features, num_frames):
+    def call(self, features, num_frames, return_states=False):
         frames = ops.concatenate(list(features.values()), axis=-1)
-        return self.recurrence(reverse_frames(frames, num_frames) if self.backward else frames, num_frames)
+        frames = reverse_frames(frames, num_frames) if self.backward else frames
+        return self.recurrence(frames, num_frames, return_states=return_states)
 
     def compute_output_shape(self, features_shape, num_frames_shape=None):
         return self.recurrence.compute_output_shape(_side_by_side(features_shape))
