@@ -110,6 +110,37 @@ def test_a_missing_part_is_named():
         registry.from_dict(values)
 
 
+def test_a_mixture_from_before_collaborative_learning_was_trained_without():
+    config = registry.model_config("MixNeXtVLAD")
+    assert (config.aggregator.cl_temperature, config.aggregator.cl_lambda) == (3, 9)
+    values = registry.to_dict(config)
+    for name in ("cl_temperature", "cl_lambda"):
+        del values["aggregator"][name]
+    assert registry.from_dict(values).aggregator.cl_lambda == 0
+
+
+@pytest.mark.parametrize(
+    ("frames", "chunks"), [(30, 6), (20, 4), (10, 2), (5, 1), (27, 9), (3, 1), (16, 8), (2, 1), (7, 7), (1, 1)]
+)
+def test_the_chunks_of_a_student_hold_5_or_3_frames_where_they_can(frames, chunks):
+    teacher = registry.model_config("HRNN", lstm_cells=8)
+    student = registry.for_frames(teacher, frames)
+    assert (student.aggregator.max_num_frames, student.aggregator.num_inputs_to_lstm) == (frames, chunks)
+    assert (student.name, student.aggregator.lstm_cells, student.head) == ("HRNN", 8, teacher.head)
+
+
+@pytest.mark.parametrize(("name", "frames"), [("HRNN", 300), ("HRNN_student_30", 30), ("NeXtVLAD", 30), ("LSTM", 1)])
+def test_a_student_whose_numbers_do_not_depend_on_its_frames_has_the_teachers(name, frames):
+    config = registry.model_config(name)
+    assert registry.for_frames(config, frames) == config
+
+
+@pytest.mark.parametrize("name", ["HRNN", "LSTM"])
+def test_a_student_sees_at_least_one_frame(name):
+    with pytest.raises(InputError, match="A student of 0 frames: expected"):
+        registry.for_frames(registry.model_config(name), 0)
+
+
 def test_all_fields_knows_every_field_of_every_model():
     fields = registry.all_fields()
     for name in registry.names():

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -53,3 +54,38 @@ def test_the_reference_names_every_weight_or_says_that_it_cannot():
     assert "input_bn/gamma" in names and not any("gating" in name for name in names)
     with pytest.raises(InputError, match="--head_hidden_units must be 0"):
         reference_variables(build(head_hidden_units=8))
+
+
+def test_the_logits_of_mixture_and_branches_come_from_the_same_pass():
+    model = build(mix_number=3)
+    outputs = {key: ops.convert_to_numpy(x) for key, x in model(BATCH, return_branch_logits=True).items()}
+    assert outputs["branch_logits"].shape == (3, 3, 5)
+    weights = outputs["representation"][:, -3:]
+    mixed = sum(weights[:, n : n + 1] * outputs["branch_logits"][n] for n in range(3))
+    np.testing.assert_allclose(outputs["mixture_logits"], mixed, atol=1e-6)
+    np.testing.assert_allclose(outputs["predictions"], 1 / (1 + np.exp(-outputs["mixture_logits"])), atol=1e-6)
+    for key, value in model(BATCH).items():
+        np.testing.assert_array_equal(outputs[key], ops.convert_to_numpy(value))
+
+
+def test_logits_are_float32_in_half_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        outputs = build()(BATCH, return_branch_logits=True)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    for key in ("mixture_logits", "branch_logits"):
+        assert keras.backend.standardize_dtype(outputs[key].dtype) == "float32"
+
+
+def test_a_model_without_branches_says_so():
+    model = build_model(registry.model_config("FrameLevelLogistic"), SPEC)
+    assert not model.has_branches and build().has_branches
+    with pytest.raises(InputError, match="FrameLevelLogistic has no branches"):
+        model(BATCH, return_branch_logits=True)
+
+
+@pytest.mark.parametrize("overrides", [{"cl_temperature": 0.0}, {"cl_lambda": -1.0}, {"cl_lambda": float("nan")}])
+def test_numbers_of_collaborative_learning_have_a_range(overrides):
+    with pytest.raises(InputError, match=f"--{next(iter(overrides))}="):
+        build(**overrides)

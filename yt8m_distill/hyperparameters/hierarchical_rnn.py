@@ -33,6 +33,17 @@ class HierarchicalRNNParams:
                 f"{self.num_inputs_to_lstm} chunks of one length: choose a number of chunks that divides it."
             )
 
+    def for_frames(self, num_frames):
+        """These numbers for a student that sees `num_frames` frames of a video.
+
+        Its chunks hold 5 frames, or 3 where 5 does not divide their number, as in section 5 of the paper; or else 2 or
+        1. The authors' code has 5 chunks instead, whatever their length: `HRNN_student_30`.
+        """
+        if num_frames == self.max_num_frames:
+            return self
+        length = next(length for length in (5, 3, 2, 1) if num_frames % length == 0)
+        return dataclasses.replace(self, max_num_frames=num_frames, num_inputs_to_lstm=num_frames // length)
+
 
 @register
 def HRNN():

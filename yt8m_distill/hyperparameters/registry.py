@@ -85,11 +85,15 @@ def model_config(name, **overrides):
       InputError: an unknown model, a field this model does not have, a value out of its range.
     """
     name = _resolve(name)
-    config = dataclasses.replace(_VARIANTS[name](), name=name)
+    return with_fields(dataclasses.replace(_VARIANTS[name](), name=name), **overrides)
+
+
+def with_fields(config, **overrides):
+    """`config` with fields of its aggregator, head or front end replaced; raises what `model_config` does."""
     by_part = {part: {} for part in _PARTS}
     for field, value in overrides.items():
         if field not in config.fields:
-            raise InputError(f"{name} has no --{field}: its fields are {', '.join(config.fields)}.")
+            raise InputError(f"{config.name} has no --{field}: its fields are {', '.join(config.fields)}.")
         by_part[config.fields[field]][field] = value
     parts = {part: dataclasses.replace(getattr(config, part), **values) for part, values in by_part.items()}
     return dataclasses.replace(config, **parts)
@@ -105,6 +109,21 @@ def _resolve(name):
     raise InputError(f"There is no model {name!r}.{hint} Choose one of {', '.join(names())}.")
 
 
+def for_frames(config, num_frames):
+    """`config` for a student of the same family that sees `num_frames` frames of a video.
+
+    The same numbers, but where they depend on the frames (`HierarchicalRNNParams.for_frames`).
+
+    Raises:
+      InputError: fewer than one frame.
+    """
+    if num_frames < 1:
+        raise InputError(f"A student of {num_frames} frames: expected a whole number of at least 1.")
+    if not hasattr(config.aggregator, "for_frames"):
+        return config
+    return dataclasses.replace(config, aggregator=config.aggregator.for_frames(num_frames))
+
+
 def to_dict(config):
     """`config` as a dict of plain values, for `config.json`; `from_dict` is its exact inverse."""
     parts = {part: dataclasses.asdict(getattr(config, part)) for part in _PARTS}
@@ -113,6 +132,8 @@ def to_dict(config):
 
 def from_dict(values):
     """The `ModelConfig` of which `to_dict` made `values`.
+
+    A field that an older version did not write has the value in the family's `before_fields`, or else its default.
 
     Raises:
       InputError: an unknown family, an unknown field or a missing part, by name.
@@ -133,7 +154,7 @@ def _from_fields(params_class, values):
     known = [field.name for field in dataclasses.fields(params_class)]
     if unknown := [name for name in values if name not in known]:
         raise InputError(f"{params_class.__name__} has no field {', '.join(unknown)}: it has {', '.join(known)}.")
-    return params_class(**values)
+    return params_class(**{**getattr(params_class, "before_fields", {}), **values})
 
 
 @functools.cache

@@ -100,9 +100,11 @@ class MixedHead(keras.layers.Layer):
     Call arguments:
       representation: float (batch, branches * width + branches), as `MixedAggregator` returns it.
       training: passed on to every head.
+      return_branch_logits: whether the logits are returned too.
 
     Output shape:
-      float32 (batch, classes), under every dtype policy.
+      float32 (batch, classes), under every dtype policy. With `return_branch_logits` a tuple: that, its logits
+      `sum_n w[n] * logits_n(r_n)`, and float32 (branches, batch, classes), those of every branch.
 
     Reference:
       Lin et al., "NeXtVLAD", ECCV-W 2018, section 3.4; linrongc/youtube-8m, nextvlad.MixNeXtVladModel.
@@ -123,10 +125,12 @@ class MixedHead(keras.layers.Layer):
         for head in self.heads:
             head.build((input_shape[0], self._width(input_shape)))
 
-    def call(self, representation, training=None):
+    def call(self, representation, training=None, return_branch_logits=False):
         weights = ops.cast(representation[:, -self.num_branches :], "float32")
         logits = self.branch_logits(representation, training)
-        return ops.sigmoid(sum(weights[:, n : n + 1] * logits[n] for n in range(self.num_branches)))
+        mixture = sum(weights[:, n : n + 1] * logits[n] for n in range(self.num_branches))
+        predictions = ops.sigmoid(mixture)
+        return (predictions, mixture, ops.stack(logits)) if return_branch_logits else predictions
 
     def branch_logits(self, representation, training=None):
         """float32 (batch, classes) of every branch, in order, before mixing."""
