@@ -11,6 +11,13 @@ TEST_DATA ?= $(EVAL_DATA)
 OUTPUT ?= $(RUN)/submission.csv
 EXPORT ?= exports/$(notdir $(RUN))
 
+# Of `make distill`: who teaches, how (a file of flags/distill/), and how many frames the student sees.
+TEACHER ?=
+SOFT_LABELS ?=
+DISTILL ?= serial-k30
+K ?=
+STUDENT ?= $(if $(filter file,$(origin RUN)),runs/$(MODEL)$(if $(K),-k$(K))-$(firstword $(subst -, ,$(DISTILL))),$(RUN))
+
 VENV := $(if $(filter default,$(STACK)),.venv,.venv-$(STACK))
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
@@ -26,7 +33,10 @@ DATA := $(if $(TRAIN_DATA)$(EVAL_DATA)$(TEST_DATA),,$(SAMPLE))
 DATA_FLAGS := $(if $(TRAIN_DATA)$(EVAL_DATA),,--flagfile=flags/data/sample_$(LEVEL).flags)
 MODEL_FLAGS := $(if $(wildcard flags/models/$(MODEL).flags),--flagfile=flags/models/$(MODEL).flags,--model=$(MODEL))
 
-.PHONY: help setup demo sample train eval inference export test test-jax lint bench clean
+# A student is of its teacher's family, unless MODEL says otherwise.
+STUDENT_FLAGS = $(if $(or $(filter command,$(word 1,$(origin MODEL))),$(if $(TEACHER),,1)),$(MODEL_FLAGS))
+
+.PHONY: help setup demo sample train distill reproduce eval inference export test test-jax lint bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -54,6 +64,12 @@ $(SAMPLE): | $(READY)
 train: $(READY) $(DATA)  ## MODEL=NeXtVLAD TRAIN_DATA='data/train*.tfrecord' RUN=runs/NeXtVLAD FLAGS='--num_epochs=2'
 	$(PYTHON) train.py $(MODEL_FLAGS) $(DATA_FLAGS) $(if $(TRAIN_DATA),--train_data_pattern='$(TRAIN_DATA)') \
 		$(if $(EVAL_DATA),--eval_data_pattern='$(EVAL_DATA)') --train_dir=$(RUN) $(FLAGS)
+
+distill: $(READY) $(DATA)  ## TEACHER=runs/NeXtVLAD MODEL=NeXtVLAD K=30 DISTILL=serial-k30 (or another of flags/distill/)
+	$(PYTHON) -m yt8m_distill.bin.distill $(STUDENT_FLAGS) $(DATA_FLAGS) --flagfile=flags/distill/$(DISTILL).flags \
+		$(if $(TEACHER),--teacher='$(TEACHER)') $(if $(SOFT_LABELS),--soft_labels='$(SOFT_LABELS)') \
+		$(if $(K),--sampled_frames=$(K)) $(if $(TRAIN_DATA),--train_data_pattern='$(TRAIN_DATA)') \
+		$(if $(EVAL_DATA),--eval_data_pattern='$(EVAL_DATA)') --train_dir=$(STUDENT) $(FLAGS)
 
 eval: $(READY) $(DATA)  ## RUN=runs/NeXtVLAD EVAL_DATA='data/validate*.tfrecord'
 	$(PYTHON) eval.py --checkpoint=$(RUN) --eval_data_pattern='$(or $(EVAL_DATA),sample_data/$(LEVEL)/validate*.tfrecord)' $(FLAGS)

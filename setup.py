@@ -26,6 +26,7 @@ setup(
     entry_points={
         "console_scripts": [
             "yt8m-train = yt8m_distill.bin.train:run",
+            "yt8m-distill = yt8m_distill.bin.distill:run",
             "yt8m-eval = yt8m_distill.bin.evaluate:run",
             "yt8m-inference = yt8m_distill.bin.infer:run",
             "yt8m-export = yt8m_distill.bin.export:run",
@@ -36,6 +37,8 @@ setup(
             "yt8m-synthesize = tfrecords_tools.synthesize:run",
             "yt8m-show = tfrecords_tools.show:run",
             "yt8m-verify = tfrecords_tools.verify:run",
+            "yt8m-soft-labels = tfrecords_tools.soft_labels:run",
+            "yt8m-expand = tfrecords_tools.expand:run",
             "yt8m-index = tfrecords_tools.index:run",
             "yt8m-download = tfrecords_tools.download:run",
         ]

@@ -103,13 +103,15 @@ def our_step(name):
 
     from yt8m_distill.hyperparameters.training import TrainingParams
     from yt8m_distill.spec import FeatureSpec
+    from yt8m_distill.training.objective import LabelObjective
     from yt8m_distill.training.optimizers import make_optimizer
     from yt8m_distill.training.step import make_train_step
 
     model, params = model_of(name), TrainingParams(batch_size=FLAGS.batch_size)
     optimizer = make_optimizer(params, params.base_learning_rate)
     optimizer.build(model.trainable_variables)
-    step = make_train_step(model, optimizer, FeatureSpec(), params, tf.distribute.get_strategy())
+    objective = LabelObjective(model, FeatureSpec(), params)
+    step = make_train_step(objective, optimizer, params, tf.distribute.get_strategy())
     return lambda batch: step(batch)[0]
 
 

@@ -14,6 +14,7 @@ import re
 
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters import registry
+from yt8m_distill.hyperparameters.distillation import Distillation
 from yt8m_distill.hyperparameters.registry import ModelConfig
 from yt8m_distill.hyperparameters.training import TrainingParams
 from yt8m_distill.spec import FeatureSpec
@@ -22,29 +23,31 @@ from yt8m_distill.written_aside import written_aside
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """What `config.json` holds: data, model and training."""
+    """What `config.json` holds: data, model and training, and of a student its distillation."""
 
     features: FeatureSpec
     model: ModelConfig
     training: TrainingParams
+    distillation: Distillation | None = None
 
     def to_dict(self):
         """Plain dicts and numbers, ready for JSON."""
-        return {
+        values = {
             "features": dataclasses.asdict(self.features),
             "model": registry.to_dict(self.model),
             "training": dataclasses.asdict(self.training),
         }
+        return values | ({"distillation": self.distillation.to_dict()} if self.distillation else {})
 
     @classmethod
     def from_dict(cls, values):
         """The inverse of `to_dict`; raises what Python does, or InputError, for what it does not know."""
-        features = {key: tuple(v) if isinstance(v, list) else v for key, v in values["features"].items()}
         return cls(
-            features=FeatureSpec(**features),
+            features=FeatureSpec.from_dict(values["features"]),
             model=registry.from_dict(values["model"]),
             # Runs from before there was an index read their records by parsing.
             training=TrainingParams(**{"record_index": False, "bucket_by_length": False, **values["training"]}),
+            distillation=Distillation.from_dict(values["distillation"]) if "distillation" in values else None,
         )
 
 

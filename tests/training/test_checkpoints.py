@@ -14,8 +14,8 @@ def _checkpoints(run_dir, width=3, **params):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(width)])
     optimizer = keras.optimizers.Adam()
     optimizer.build(model.trainable_variables)
-    recent = RecentSteps(2, 4, 5)
-    return RunCheckpoints(str(run_dir), model, optimizer, recent, TrainingParams(**params))
+    tracked = {"model": model, "optimizer": optimizer, "recent": RecentSteps(2, 4, 5)}
+    return RunCheckpoints(str(run_dir), tracked, TrainingParams(**params))
 
 
 def _steps_on_disk(run_dir):

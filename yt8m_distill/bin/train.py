@@ -33,17 +33,21 @@ def main(arguments):
     params = flag_groups.training_params()
     command.import_tensorflow()
 
+    from yt8m_distill.run_config import RunConfig
+
+    return start(RunConfig(spec, model, params), FLAGS.train_dir or os.path.join("runs", model.name))
+
+
+def start(config, run_dir):
+    """Starts, or goes on with, the run that `config` and the flags describe; returns the exit status."""
     from yt8m_distill.data.record_checks import check_first_record
     from yt8m_distill.data.shards import find_shards
-    from yt8m_distill.run_config import RunConfig
     from yt8m_distill.training.run_directory import prepare
 
     shards = find_shards(FLAGS.train_data_pattern, "--train_data_pattern")
     eval_shards = find_shards(FLAGS.eval_data_pattern, "--eval_data_pattern") if FLAGS.eval_data_pattern else []
     for shard in shards[:1] + eval_shards[:1]:
-        check_first_record(shard, spec)
-    run_dir = FLAGS.train_dir or os.path.join("runs", model.name)
-    config = RunConfig(spec, model, params)
+        check_first_record(shard, config.features)
     ask = None if FLAGS.overwrite else _confirm
     for change in prepare(config, run_dir, start_new_model=FLAGS.start_new_model or FLAGS.overwrite, confirm=ask):
         print(f"changed since the run was started: {change}")
@@ -52,6 +56,7 @@ def main(arguments):
 
 def _train(config, run_dir, shards, eval_shards):
     from yt8m_distill.bin.evaluate_epochs import EvaluateEpochs
+    from yt8m_distill.distillation.description import teacher_lines
     from yt8m_distill.training.callbacks import ProgressLine
     from yt8m_distill.training.loop import TrainingLoop
 
@@ -61,6 +66,8 @@ def _train(config, run_dir, shards, eval_shards):
     loop = TrainingLoop(config, run_dir, shards, callbacks)
     weights = sum(variable.value.shape.num_elements() for variable in loop.model.trainable_variables)
     print(f"{config.model.name}: {weights:,} trainable weights, {len(shards)} shards, {loop.total_steps or '?'} steps")
+    if config.distillation:
+        print("\n".join(teacher_lines(config, shards)))
     print(f"resumes {loop.resumed_from} (step {loop.step})" if loop.resumed_from else f"starts a new run in {run_dir}")
     checkpoint = loop.run()
     if loop.finished:

@@ -3,7 +3,10 @@
 import dataclasses
 
 from yt8m_distill.errors import InputError
+from yt8m_distill.hyperparameters import registry
 from yt8m_distill.hyperparameters.fields import field, require_choice
+from yt8m_distill.hyperparameters.registry import ModelConfig
+from yt8m_distill.spec import FeatureSpec
 
 DISTANCES = ("kl", "bernoulli_kl", "squared_error", "cross_entropy")
 HEADS = ("own", "copied", "shared")
@@ -68,3 +71,69 @@ class DistillationParams:
         if not any(getattr(self, name) for name in from_teacher):
             names = ", ".join(f"--{name}" for name in from_teacher)
             raise InputError(f"The student learns nothing from a teacher: give one of {names} a value above 0.")
+
+
+@dataclasses.dataclass(frozen=True)
+class JointTeacher:
+    """A teacher that is trained together with its student, from nothing.
+
+    Attributes:
+      model: its ModelConfig.
+      features: its FeatureSpec: all frames.
+    """
+
+    model: ModelConfig
+    features: FeatureSpec
+
+
+@dataclasses.dataclass(frozen=True)
+class Distillation:
+    """What makes a run a student's: the part `distillation` of its config.json.
+
+    Attributes:
+      params: DistillationParams.
+      teachers: the trained teachers; with `soft_labels` they only give their classifier.
+      soft_labels: a store of predictions, read instead of running the teachers.
+      joint_teacher: JointTeacher, in parallel training.
+
+    Raises:
+      InputError: no teacher, or roads to the target that exclude each other.
+    """
+
+    params: DistillationParams
+    teachers: tuple[Teacher, ...] = ()
+    soft_labels: Teacher | None = None
+    joint_teacher: JointTeacher | None = None
+
+    def __post_init__(self):
+        if self.params.parallel != (self.joint_teacher is not None):
+            raise InputError("--parallel and a teacher that is trained along belong together.")
+        if self.params.parallel and (self.teachers or self.soft_labels):
+            raise InputError("--parallel trains its own teacher: leave out --teacher and --soft_labels.")
+        if not (self.joint_teacher or self.teachers or self.soft_labels):
+            raise InputError("There is no teacher: give --teacher=RUN[,RUN...], --soft_labels=STORE or --parallel.")
+        if self.params.student_head != "own" and len(self.teachers) + self.params.parallel != 1:
+            raise InputError(
+                f"--student_head={self.params.student_head} takes the classifier of one teacher and there are "
+                f"{len(self.teachers)}: give one --teacher, or --student_head=own."
+            )
+
+    def to_dict(self):
+        """Plain dicts and numbers, ready for JSON."""
+        values = dataclasses.asdict(self)
+        if self.joint_teacher:
+            features = dataclasses.asdict(self.joint_teacher.features)
+            values["joint_teacher"] = {"model": registry.to_dict(self.joint_teacher.model), "features": features}
+        return values
+
+    @classmethod
+    def from_dict(cls, values):
+        """The inverse of `to_dict`."""
+        joint = values["joint_teacher"]
+        return cls(
+            params=DistillationParams(**values["params"]),
+            teachers=tuple(Teacher(**teacher) for teacher in values["teachers"]),
+            soft_labels=values["soft_labels"] and Teacher(**values["soft_labels"]),
+            joint_teacher=joint
+            and JointTeacher(registry.from_dict(joint["model"]), FeatureSpec.from_dict(joint["features"])),
+        )

@@ -38,30 +38,31 @@ class MetricsCSV(keras.callbacks.Callback):
     Args:
       path: the file.
       step: steps already done.
+      parts: names of the parts of the loss, further columns.
     """
 
-    def __init__(self, path, step):
+    def __init__(self, path, step, parts=()):
         super().__init__()
-        self._path, self._step = path, step
+        self._path, self._step, self._columns = path, step, (*COLUMNS, *parts)
 
     def on_train_begin(self, logs=None):
         kept = _rows_until(self._path, self._step)
         with written_aside(self._path) as file:
-            file.writelines([",".join(COLUMNS) + "\n", *kept])
+            file.writelines([",".join(self._columns) + "\n", *kept])
 
     def on_train_batch_end(self, batch, logs=None):
         if logs:
             row = logs | _whole(logs)
             with open(self._path, "a", encoding="utf-8") as file:
-                file.write(",".join(str(row[key]) for key in COLUMNS) + "\n")
+                file.write(",".join(str(row[key]) for key in self._columns) + "\n")
 
 
 class TensorBoardScalars(keras.callbacks.Callback):
-    """Writes the numbers of each row, and of each evaluation, as TensorBoard scalars."""
+    """Writes the numbers of each row, parts of the loss among them, and of each evaluation, as TensorBoard scalars."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, parts=()):
         super().__init__()
-        self._directory = directory
+        self._directory, self._keys = directory, (*COLUMNS[3:], *parts)
 
     def on_train_begin(self, logs=None):
         self._writer = tf.summary.create_file_writer(self._directory)
@@ -69,7 +70,7 @@ class TensorBoardScalars(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if logs:
             with self._writer.as_default(step=batch + 1):
-                for key in COLUMNS[3:]:
+                for key in self._keys:
                     _write_scalar(f"train/{key}", logs[key])
 
     def on_epoch_end(self, epoch, logs=None):
@@ -92,12 +93,13 @@ class ProgressLine(keras.callbacks.Callback):
 
     Args:
       num_epochs: epochs of the whole run.
+      parts: names of the parts of the loss.
       stream: where to write; stdout.
     """
 
-    def __init__(self, num_epochs, stream=None):
+    def __init__(self, num_epochs, parts=(), stream=None):
         super().__init__()
-        self._num_epochs = num_epochs
+        self._num_epochs, self._parts = num_epochs, parts
         self._stream = stream or sys.stdout
         self._open = False
 
@@ -106,7 +108,8 @@ class ProgressLine(keras.callbacks.Callback):
             return
         line = (
             f"step {int(logs['step']):>6}  epoch {int(logs['epoch']) + 1}/{self._num_epochs}  "
-            f"loss {logs['loss']:8.4f}  GAP {logs['gap']:.4f}  Hit@1 {logs['hit_at_1']:.4f}  "
+            f"loss {logs['loss']:8.4f}  {''.join(f'{part} {logs[part]:.4f}  ' for part in self._parts)}"
+            f"GAP {logs['gap']:.4f}  Hit@1 {logs['hit_at_1']:.4f}  "
             f"{logs['examples_per_second']:7.1f} examples/s  {_clock(logs['seconds_left'])}"
         )
         in_place = self._stream.isatty()

@@ -13,14 +13,14 @@ class RunCheckpoints:
 
     Args:
       run_dir: the run directory.
-      model, optimizer, recent: what is saved (recent: RecentSteps).
+      tracked: {name: object}, what is saved: `model`, `optimizer`, `recent` (RecentSteps) and what else a run trains.
       params: TrainingParams.
     """
 
-    def __init__(self, run_dir, model, optimizer, recent, params):
+    def __init__(self, run_dir, tracked, params):
         self._params, self._run_dir = params, run_dir
         self._place = {key: tf.Variable(0, dtype=tf.int64, trainable=False) for key in ("step", "epoch", "batch")}
-        self._checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, recent=recent, **self._place)
+        self._checkpoint = tf.train.Checkpoint(**tracked, **self._place)
         self._manager = tf.train.CheckpointManager(
             self._checkpoint,
             checkpoint_dir(run_dir),

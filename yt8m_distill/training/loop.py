@@ -11,9 +11,10 @@ import tensorflow as tf
 from yt8m_distill.data.pipeline import ReadOptions, checked, read_batches
 from yt8m_distill.data.shards import count_records
 from yt8m_distill.errors import InputError
-from yt8m_distill.models.classifier import build_model
 from yt8m_distill.training.callbacks import MetricsCSV, TensorBoardScalars
 from yt8m_distill.training.checkpoints import RunCheckpoints
+from yt8m_distill.training.distilling import make_student
+from yt8m_distill.training.objective import make_learner
 from yt8m_distill.training.optimizers import make_optimizer
 from yt8m_distill.training.recent_steps import RecentSteps
 from yt8m_distill.training.schedules import make_schedule
@@ -45,6 +46,8 @@ class TrainingLoop:
       strategy: tf.distribute strategy; `default_strategy()` when None.
 
     Attributes:
+      model: the VideoClassifier that is trained; a student, where `config.distillation` says so.
+      objective: what is minimised.
       resumed_from: prefix of the checkpoint taken up, or None.
       step: steps done.
       total_steps: steps of the whole run; None where the number of examples cannot be known beforehand.
@@ -61,21 +64,23 @@ class TrainingLoop:
         params = config.training
         keras.utils.set_random_seed(params.seed)
         with self.strategy.scope(), _precision(params.mixed_precision):
-            self.model = build_model(config.model, config.features)
+            self.model, self.objective = make_student(config) if config.distillation else make_learner(config)
             self.schedule = make_schedule(params, self.total_steps)
             self.optimizer = make_optimizer(params, self.schedule, self.strategy.num_replicas_in_sync)
-            self.optimizer.build(self.model.trainable_variables)
+            self.optimizer.build(self.objective.trainable_variables)
         # Outside of the scope: the loop's own variables have no copies on the replicas.
-        self._recent = RecentSteps(params.log_steps, params.batch_size, config.features.num_classes)
-        self._checkpoints = RunCheckpoints(run_dir, self.model, self.optimizer, self._recent, params)
+        classes, parts = config.features.num_classes, self.objective.parts
+        self._recent = RecentSteps(params.log_steps, params.batch_size, classes, parts)
+        tracked = {"model": self.model, "optimizer": self.optimizer, "recent": self._recent, **self.objective.tracked}
+        self._checkpoints = RunCheckpoints(run_dir, tracked, params)
         self.resumed_from = self._checkpoints.restore()
         self.step, self._epoch, self._batches_used = self._checkpoints.place
         self.finished = False
         self._compiled = False
         self._train_step = None
         own = [
-            MetricsCSV(os.path.join(run_dir, "metrics.csv"), self.step),
-            TensorBoardScalars(os.path.join(run_dir, "tensorboard")),
+            MetricsCSV(os.path.join(run_dir, "metrics.csv"), self.step, parts),
+            TensorBoardScalars(os.path.join(run_dir, "tensorboard"), parts),
         ]
         self._callbacks = keras.callbacks.CallbackList([*callbacks, *own], model=self.model)
 
@@ -127,7 +132,9 @@ class TrainingLoop:
             self._epoch, self._batches_used = self._epoch + 1, 0
 
     def _batches(self):
-        spec, params = self.config.features, self.config.training
+        spec, params = self.objective.source, self.config.training
+        if self.objective.enter_epoch(self._epoch, begins=self._batches_used == 0):
+            self._train_step = None
         options = ReadOptions(
             batch_size=params.batch_size,
             num_readers=params.num_readers,
@@ -139,19 +146,19 @@ class TrainingLoop:
         )
         place = {"seed": params.seed, "epoch": self._epoch, "skip": self._batches_used}
         # Strings cannot travel to a GPU.
-        dataset = read_batches(self.shards, spec, options, **place)
+        dataset = self.objective.prepare(read_batches(self.shards, spec, options, **place), params.seed, self._epoch)
         dataset = dataset.map(lambda batch: {k: batch[k] for k in batch if k != "id"})
         dataset = self.strategy.experimental_distribute_dataset(dataset)
         if self._train_step is None:
             self._train_step = make_train_step(
-                self.model, self.optimizer, spec, params, self.strategy, dataset.element_spec
+                self.objective, self.optimizer, params, self.strategy, dataset.element_spec
             )
         return checked(dataset, self.shards, spec)
 
     def _run_step(self, batch):
-        loss, penalty, reduced = self._train_step(batch)
+        losses, reduced = self._train_step(batch)
         self.step, self._batches_used = self.step + 1, self._batches_used + 1
-        self._recent.put(self.step, loss, penalty, reduced)
+        self._recent.put(self.step, losses, reduced)
         logs = self._row() if self.step % self.config.training.log_steps == 0 else {}
         self._callbacks.on_train_batch_end(self.step - 1, logs)
         self._checkpoints.save_if_due(self.step, self._epoch, self._batches_used)

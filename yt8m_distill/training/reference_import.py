@@ -127,10 +127,11 @@ def _write_run(config, model, step, run_dir):
     optimizer = make_optimizer(params, make_schedule(params, params.max_steps or 1))
     optimizer.build(model.trainable_variables)
     recent = RecentSteps(params.log_steps, params.batch_size, config.features.num_classes)
+    tracked = {"model": model, "optimizer": optimizer, "recent": recent}
     aside = f"{run_dir}.{os.getpid()}.partial"
     try:
         save_config(config, aside)
-        prefix = RunCheckpoints(aside, model, optimizer, recent, params).save(step, 0, 0)
+        prefix = RunCheckpoints(aside, tracked, params).save(step, 0, 0)
         os.rename(aside, run_dir)
     finally:
         shutil.rmtree(aside, ignore_errors=True)

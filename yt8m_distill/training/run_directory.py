@@ -65,13 +65,13 @@ def _changes(old, new, run_dir):
     differences = list(_differences(old.to_dict(), new.to_dict()))
     started = newest_checkpoint(run_dir) is not None
     for path, before, after in differences if started else ():
-        part, name = path.split(".", 1)
+        part, _, name = path.partition(".")
         if part != "training" or name in _FIXED:
             raise InputError(
-                f"{run_dir} was started with {name}={before} and the command says {name}={after}: "
+                f"{run_dir} was started with {name or part}={before} and the command says {name or part}={after}: "
                 "give the same, another --train_dir, or --start_new_model."
             )
-    return [f"{path.split('.', 1)[1]}: {before} -> {after}" for path, before, after in differences]
+    return [f"{path.partition('.')[2] or path}: {before} -> {after}" for path, before, after in differences]
 
 
 def _differences(old, new, path=""):

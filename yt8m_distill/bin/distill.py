@@ -1,0 +1,110 @@
+"""Trains a student that sees few frames, from teachers that see all; the same command resumes a run that was stopped.
+
+  python -m yt8m_distill.bin.distill --flagfile=flags/distill/serial-k30.flags --teacher=runs/NeXtVLAD \\
+      --train_data_pattern='data/train*.tfrecord' --train_dir=runs/NeXtVLAD-k30
+
+--teacher names trained runs, --soft_labels a store that tfrecords_tools.soft_labels wrote of them, and --parallel
+trains the teacher along with its student. The student is of the teacher's family, features and training unless flags
+say otherwise, and its run is one like any other: evaluation, inference and export read what the student sees. Its
+config.json names the teachers and their checksums.
+"""
+
+import dataclasses
+import os
+
+from absl import flags
+
+from yt8m_distill.bin import command, flag_groups, train
+from yt8m_distill.errors import InputError
+from yt8m_distill.hyperparameters import registry
+from yt8m_distill.hyperparameters.distillation import Distillation, JointTeacher, Teacher
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_list("teacher", [], "Trained runs (RUN or RUN/checkpoints/ckpt-STEP), separated by commas.")
+flags.DEFINE_list("teacher_weights", [], "Weight (mu) of each --teacher in the target (default: all the same).")
+flags.DEFINE_string("soft_labels", None, "Store of predictions to learn from, instead of running the teachers.")
+flag_groups.define_distillation_flags()
+
+
+def main(arguments):
+    """Parses the flags into a student's RunConfig, prepares the run directory and trains."""
+    command.no_arguments(arguments)
+    params = flag_groups.distillation_params()
+    command.import_tensorflow()
+
+    from yt8m_distill.run_config import RunConfig, find_run
+
+    runs = [find_run(path) for path in FLAGS.teacher]
+    teacher = runs[0].config if runs else None
+    features = _features(teacher)
+    model = _model(teacher, features)
+    distillation = Distillation(params, _teachers(runs), _soft_labels(), _joint_teacher(params, features))
+    config = RunConfig(features, model, flag_groups.training_params(teacher and teacher.training), distillation)
+    return train.start(config, FLAGS.train_dir or _default_directory(model, features))
+
+
+def _features(teacher):
+    """The teacher's FeatureSpec with the data flags that are given; the flags alone without a teacher."""
+    if teacher is None:
+        return flag_groups.feature_spec(registry.model_config(FLAGS.model).level)
+    return flag_groups.feature_spec(teacher.features.level, base=teacher.features)
+
+
+def _model(teacher, features):
+    """The model of --model, or of the teacher's family, for as many frames as the student sees."""
+    given = flag_groups.model_fields()
+    if FLAGS["model"].present or teacher is None:
+        config = registry.model_config(FLAGS.model, **given)
+    else:
+        config = registry.with_fields(teacher.model, **given)
+    if not features.sampled_frames or "max_num_frames" in given:
+        return config
+    return registry.for_frames(config, features.frame_limit)
+
+
+def _teachers(runs):
+    from yt8m_distill.checksums import checkpoint_checksum
+
+    weights = FLAGS.teacher_weights or ["1"] * len(runs)
+    try:
+        numbers = [float(weight) for weight in weights]
+    except ValueError:
+        numbers = []
+    if len(numbers) != len(runs) or not all(number >= 0 for number in numbers) or (runs and not sum(numbers) > 0):
+        raise InputError(
+            f"--teacher_weights={','.join(weights)}: expected {len(runs)} numbers of at least 0, not all 0, one "
+            "for each --teacher."
+        )
+    return tuple(
+        Teacher(run.checkpoint, checkpoint_checksum(run.checkpoint), number)
+        for run, number in zip(runs, numbers, strict=True)
+    )
+
+
+def _soft_labels():
+    from yt8m_distill.distillation.soft_labels import SoftLabels
+
+    return Teacher(FLAGS.soft_labels, SoftLabels(FLAGS.soft_labels).checksum) if FLAGS.soft_labels else None
+
+
+def _joint_teacher(params, features):
+    """The model of the flags on all frames of the video."""
+    if not params.parallel:
+        return None
+    every_frame = dataclasses.replace(features, sampled_frames=0, frame_sampler="uniform")
+    return JointTeacher(flag_groups.model_config(), every_frame)
+
+
+def _default_directory(model, features):
+    frames = f"-k{features.sampled_frames}" if features.sampled_frames else ""
+    return os.path.join("runs", f"{model.name}{frames}-student")
+
+
+def run():
+    """Entry point of `yt8m-distill`."""
+    command.run(main, __doc__)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,39 @@
+"""Who teaches a student, in words."""
+
+from yt8m_distill.data.pipeline import checked, read_batches
+from yt8m_distill.distillation.soft_labels import SoftLabels
+from yt8m_distill.errors import InputError
+
+
+def teacher_lines(config, shards):
+    """Lines that name the teachers of a student.
+
+    Args:
+      config: its RunConfig.
+      shards: its training files; of soft labels it is said how many of their videos they do not hold.
+
+    Raises:
+      InputError: the soft labels hold none of the videos.
+    """
+    distillation = config.distillation
+    if distillation.joint_teacher:
+        return [f"the teacher, {distillation.joint_teacher.model.name} on all frames, is trained along"]
+    lines = [f"teacher {t.path}, weight {t.weight:g}, SHA-256 {t.checksum[:16]}..." for t in distillation.teachers]
+    if distillation.soft_labels is None:
+        return lines
+    path = distillation.soft_labels.path
+    unknown, videos = _count_unknown(SoftLabels(path), shards, config.features)
+    if unknown == videos:
+        raise InputError(
+            f"{path} holds none of the {videos:,} videos of {shards[0]}, ...: was it made of other records?"
+        )
+    return [*lines, f"soft labels {path}: {unknown:,} of {videos:,} videos are not in it and learn from labels alone"]
+
+
+def _count_unknown(store, shards, spec):
+    """(videos that the store does not hold, videos)."""
+    unknown = videos = 0
+    for batch in checked(read_batches(shards, spec, labelled=False), shards, spec, labelled=False):
+        ids = batch["id"].numpy()
+        unknown, videos = unknown + store.count_unmatched(ids), videos + len(ids)
+    return unknown, videos

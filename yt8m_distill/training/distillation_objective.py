@@ -1,0 +1,204 @@
+"""A student's loss: the labels, its teachers' predictions, representation and states."""
+
+import keras
+import tensorflow as tf
+
+from yt8m_distill.data.batches import dense_labels, view, with_random_positions
+from yt8m_distill.data.sampled_positions import sampled_positions
+from yt8m_distill.distillation.intermediate import intermediate_loss
+from yt8m_distill.distillation.losses import prediction_loss, representation_loss
+from yt8m_distill.distillation.mixture import soften
+from yt8m_distill.distillation.targets import StoredTargets
+from yt8m_distill.errors import InputError
+from yt8m_distill.spec import union
+from yt8m_distill.training.objective import Outcome, label_loss
+from yt8m_distill.training.stored_targets import joined
+
+
+class DistillationObjective:
+    """The weighted sum of L_CE, L_pred, L_rep and intermediate L_rep; a joint teacher's own L_CE besides.
+
+    Gradients reach the student (and the projections of its representation), and a joint teacher through its own L_CE
+    alone; a classifier shared with it gets both.
+
+    Args:
+      model: the student, a VideoClassifier.
+      config: its RunConfig.
+      targets: FrozenTeachers, JointTeacher or StoredTargets.
+      givers: the teachers whose classifier the student may take.
+
+    Attributes: as those of `LabelObjective`.
+
+    Raises:
+      InputError: models that do not go together.
+    """
+
+    def __init__(self, model, config, targets, givers):
+        self._model, self._spec, self._targets = model, config.features, targets
+        self._params, self._label_loss = config.distillation.params, config.training.label_loss
+        self.source = union([config.features, *targets.specs])
+        self.teacher = givers[0] if self._params.parallel else None
+        self._classifier = givers[0].head.get_weights() if self._params.student_head == "copied" else None
+        self._stage = None
+        self._projections = self._make_projections()
+        self._require_states()
+        self.parts = self._part_names()
+        projections = {f"projection_{index}": layer for index, layer in enumerate(self._projections) if layer}
+        self.tracked = projections | ({"teacher": self.teacher} if self.teacher else {})
+        if self._classifier is not None:
+            self._plug_in_classifier()
+
+    @property
+    def trainable_variables(self):
+        """Variables of the student, of the projections, and of a teacher that learns along."""
+        models = [self._model, *filter(None, self._projections), *([self.teacher] if self.teacher else [])]
+        variables = {id(variable): variable for model in models for variable in model.trainable_variables}
+        return list(variables.values())
+
+    def penalties(self):
+        """L2 penalties of the student and of a teacher that learns along; those of a shared classifier once."""
+        if self.teacher is None:
+            return self._model.losses
+        shared = self.teacher.head is self._model.head
+        parts = [self.teacher.front_end, self.teacher.aggregator, *([] if shared else [self.teacher.head])]
+        return [*self._model.losses, *(loss for part in parts for loss in part.losses)]
+
+    def enter_epoch(self, epoch, begins):
+        """True where L_rep alone begins or ends; then the teacher's classifier is plugged in, if it is to be copied."""
+        first = epoch < self._params.representation_epochs
+        changed, self._stage = first != self._stage, first
+        if begins and not first and epoch == self._params.representation_epochs > 0 and self._classifier is not None:
+            self._plug_in_classifier()
+        return changed
+
+    def prepare(self, dataset, seed, epoch):
+        """A dataset of whole batches, joined to stored predictions, with the positions of randomly sampled frames."""
+        if isinstance(self._targets, StoredTargets):
+            return joined(dataset, self._targets.store)
+        if self._spec.frame_sampler == "random" and self._spec.sampling != self.source.sampling:
+            return dataset.map(lambda batch: with_random_positions(batch, self._spec, seed, epoch))
+        return dataset
+
+    def __call__(self, batch):
+        """The Outcome of a batch; inside of the compiled step."""
+        labels, rated = dense_labels(batch, self.source)
+        target = self._targets(batch, self.source)
+        inputs = view(batch, self._spec, self.source)
+        options = {"return_states": True} if self._params.intermediate_weight else {}
+        outputs = self._model(inputs, training=True, **options)
+        parts = {"L_CE": label_loss(self._label_loss, labels, outputs["predictions"], rated)}
+        parts |= self._distances(batch, inputs, outputs, target)
+        loss = sum(weight * parts[name] for name, weight in self._weights().items())
+        if target.predicted is not None:
+            parts["teacher_L_CE"] = label_loss(self._label_loss, labels, target.predicted, rated)
+            loss = loss + parts["teacher_L_CE"]
+        return Outcome(loss, parts, labels, outputs["predictions"], rated)
+
+    def _weights(self):
+        """{part: weight} in the loss of this epoch."""
+        if self._stage:
+            return {"L_rep": self._params.representation_weight or 1.0}
+        weights = {
+            "L_CE": self._params.ground_truth_weight,
+            "L_pred": self._params.teacher_prediction_weight,
+            "L_rep": self._params.representation_weight,
+            "L_rep_intermediate": self._params.intermediate_weight,
+        }
+        return {name: weight for name, weight in weights.items() if weight}
+
+    def _part_names(self):
+        names = dict.fromkeys(["L_CE", *self._weights()])
+        if self._params.representation_epochs:
+            names["L_rep"] = None
+        if self.teacher:
+            names["teacher_L_CE"] = None
+        if isinstance(self._targets, StoredTargets):
+            names["teacher_known"] = None
+        return tuple(names)
+
+    def _distances(self, batch, inputs, outputs, target):
+        params, parts = self._params, {}
+        if "L_pred" in self.parts:
+            softened = soften(outputs["predictions"], params.temperature, params.teacher_output)
+            distance = prediction_loss(target.predictions, softened, params.prediction_distance, params.teacher_output)
+            parts["L_pred"] = params.temperature**2 * distance
+        if "L_rep" in self.parts:
+            parts["L_rep"] = self._representation_distance(outputs["representation"], target.representations)
+        if "L_rep_intermediate" in self.parts:
+            parts["L_rep_intermediate"] = self._intermediate_distance(batch, inputs, outputs, target)
+        if target.known is not None:
+            parts = {name: target.known * value for name, value in parts.items()} | {"teacher_known": target.known}
+        return parts
+
+    def _representation_distance(self, student, teachers):
+        """L_rep from every teacher, weighted by mu."""
+        weights = self._targets.weights
+        distances = [
+            weight * representation_loss(teacher, projection(student) if projection else student)
+            for weight, teacher, projection in zip(weights, teachers, self._projections, strict=True)
+        ]
+        return sum(distances) / sum(weights)
+
+    def _intermediate_distance(self, batch, inputs, outputs, target):
+        return intermediate_loss(
+            target.states,
+            target.frames_read,
+            outputs["states"],
+            outputs["frames_read"],
+            self._positions(batch, inputs),
+            inputs["num_frames"],
+        )
+
+    def _positions(self, batch, inputs):
+        """int32 (batch, k): the frames of the video that the student is given, -1 behind them."""
+        if not self._spec.sampled_frames:
+            inside = tf.sequence_mask(inputs["num_frames"], dtype=tf.int32)
+            return tf.cumsum(inside, axis=1) * inside - 1
+        return batch["positions"] if "positions" in batch else sampled_positions(batch["num_frames"], self._spec)
+
+    def _plug_in_classifier(self):
+        """Gives the student the teacher's classifier, as the teacher was at the start."""
+        weights = self._model.head.weights
+        expected, there = [w.shape for w in self._classifier], [tuple(w.shape) for w in weights]
+        if expected != there:
+            raise InputError(
+                f"the teacher's classifier has weights of {expected} and the student's {there}: give the student the "
+                "teacher's --video_level_classifier_model and sizes, or --student_head=own."
+            )
+        self._model.head.set_weights(self._classifier)
+
+    def _make_projections(self):
+        """One linear map a teacher from the student's representation to its size; None where the sizes agree."""
+        if not (self._params.representation_weight or self._params.representation_epochs):
+            return []
+        student, teachers = self._model.representation_size, self._targets.representation_sizes
+        if self._params.project_representation:
+            return [_projection(student, teacher) for teacher in teachers]
+        for teacher in teachers:
+            if teacher != student:
+                raise InputError(
+                    f"L_rep compares a representation of {teacher} numbers (the teacher's) with one of {student} (the "
+                    "student's): give --project_representation, a student of the teacher's size, or "
+                    "--representation_weight=0."
+                )
+        return [None] * len(teachers)
+
+    def _require_states(self):
+        if not self._params.intermediate_weight:
+            return
+        if len(self._targets.models) != 1:
+            raise InputError(
+                f"--intermediate_weight compares with the states of one teacher: there are {len(self._targets.models)}."
+            )
+        for who, model in (("teacher", self._targets.models[0]), ("student", self._model)):
+            if not model.has_states:
+                raise InputError(
+                    f"--intermediate_weight needs intermediate states and the {who}, {model.name}, has none: recurrent "
+                    "models have."
+                )
+
+
+def _projection(size, target_size):
+    layer = keras.layers.Dense(target_size, name="projection")
+    layer.build((None, size))
+    return layer
