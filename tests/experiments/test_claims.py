@@ -1,0 +1,67 @@
+import math
+import statistics
+
+import pytest
+
+from yt8m_distill.experiments.claims import FAILS, HOLDS, UNDECIDED, Claim, Comparison, above, alike
+
+
+@pytest.mark.parametrize(
+    ("differences", "margin", "verdict"),
+    [
+        ((0.010, 0.011, 0.012), 0.0, HOLDS),
+        ((-0.010, -0.011, -0.012), 0.0, FAILS),
+        ((0.010, -0.002, 0.012), 0.0, UNDECIDED),
+        ((0.010, 0.011, 0.012), 0.02, FAILS),
+        ((0.010, 0.011, 0.012), 0.011, UNDECIDED),
+        ((0.0, 0.0), 0.0, UNDECIDED),  # the same number twice is not above
+        ((0.5,), 0.0, UNDECIDED),  # one seed has no spread
+        ((-0.001, -0.002, 0.0), -0.009, HOLDS),
+    ],
+)
+def test_a_difference_counts_where_it_exceeds_its_spread(differences, margin, verdict):
+    assert Comparison("", differences, margin).verdict == verdict
+
+
+def test_the_spread_is_students_t_times_the_standard_error():
+    values = (0.1, 0.2, 0.6)
+    comparison = Comparison("", values)
+    assert comparison.mean == pytest.approx(0.3)
+    assert comparison.half_width == pytest.approx(2.920 * statistics.stdev(values) / math.sqrt(3))
+    many = tuple(range(30))
+    assert Comparison("", many).half_width == pytest.approx(1.833 * statistics.stdev(many) / math.sqrt(30))
+
+
+@pytest.mark.parametrize(
+    ("differences", "verdict"),
+    [
+        ((0.001, -0.001, 0.0), HOLDS),
+        ((0.010, 0.011, 0.012), FAILS),
+        ((-0.010, -0.011, -0.012), FAILS),
+        ((0.001, 0.009, 0.004), UNDECIDED),
+    ],
+)
+def test_rows_are_alike_when_their_difference_lies_within_the_margin_both_ways(differences, verdict):
+    assert Comparison("", differences, 0.006, both_ways=True).verdict == verdict
+
+
+def test_rows_are_compared_seed_by_seed():
+    one, other = {0: 0.5, 1: 0.7, 2: 0.6}, {2: 0.5, 0: 0.4, 1: 0.6}
+    comparison = above("one over other", one, other)
+    assert comparison.differences == pytest.approx((0.1, 0.1, 0.1))
+    assert comparison.verdict == HOLDS  # though the rows' own spreads overlap
+    assert alike("", one, other, 0.05).verdict == FAILS
+    with pytest.raises(ValueError, match="same seeds"):
+        above("", one, {0: 0.5})
+
+
+def test_a_claim_holds_when_all_of_its_comparisons_do():
+    good, bad, unclear = (Comparison(name, d) for name, d in [("g", (1, 1.1)), ("b", (-1, -1.1)), ("u", (-1, 2))])
+    assert Claim("", (good, good)).verdict == HOLDS
+    assert Claim("", (good, unclear)).verdict == UNDECIDED
+    assert Claim("", (good, unclear, bad)).verdict == FAILS
+    text = str(Claim("A beats B.", (good, unclear, bad)))
+    assert text.startswith("[does not hold] A beats B. (3 comparisons: 1 holds; 1 does not hold; 1 undecided")
+    assert [line.split()[:2] for line in text.splitlines()[1:]] == [["+", "g:"], ["?", "u:"], ["-", "b:"]]
+    small = Comparison("small", (0.1, 0.11))
+    assert str(Claim("A beats B.", (good, small))).splitlines()[1:] == ["    + small: +0.1050 +- 0.0316"]

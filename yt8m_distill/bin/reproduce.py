@@ -1,0 +1,68 @@
+"""Makes a table or a figure of a paper: the runs, our numbers beside its own, a picture, and what became of its claims.
+
+  python -m yt8m_distill.bin.reproduce --table=fewer_frames/1 --data=audioset --data_dir=DIR
+  python -m yt8m_distill.bin.reproduce --table=fewer_frames/figure3 --data=synthetic
+  python -m yt8m_distill.bin.reproduce --table=multi_teacher/1 --data=video_level --data_dir=DIR --seeds=0,1,2
+
+--data says what the records are: audioset (real frames), expanded (YouTube-8M's real labels and means, made frames),
+video_level (YouTube-8M's real means), synthetic (all made). DIR holds train/ and eval/ or validate/. Runs that are done
+are not made again, by any table; the same command goes on where it was stopped. Models and trainings suit two cores.
+"""
+
+import os
+
+from absl import flags
+
+from yt8m_distill.bin import command
+from yt8m_distill.errors import InputError
+from yt8m_distill.experiments.table_names import DATA, LEVELS
+
+FLAGS = flags.FLAGS
+
+flags.DEFINE_list("table", None, f"What to make, comma-separated: {', '.join(LEVELS)}.")
+flags.DEFINE_enum("data", "audioset", DATA, "What the records are.")
+flags.DEFINE_string("data_dir", None, "Folder with train/*.tfrecord and eval/*.tfrecord or validate/*.tfrecord.")
+flags.DEFINE_string("output_dir", os.path.join("runs", "reproduce"), "Where runs, made records and tables are written.")
+flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of every run, comma-separated.")
+flags.DEFINE_list("frames", [], "k of the students, comma-separated (default: the data's).")
+flags.DEFINE_boolean("quick", False, "Few records, steps and units: to see whether it runs, not what comes out.")
+
+
+def main(arguments):
+    """Makes the tables one after the other and prints each."""
+    command.no_arguments(arguments)
+    if not FLAGS.table:
+        raise InputError(f"--table is missing: one or more of {', '.join(LEVELS)}.")
+    seeds, frames = _numbers("seeds", 0), _numbers("frames", 1)
+    if not seeds:
+        raise InputError("--seeds is empty: expected numbers separated by commas.")
+    command.import_tensorflow()
+
+    import tensorflow as tf
+
+    from yt8m_distill.experiments.reproduction import reproduce
+
+    tf.get_logger().setLevel("ERROR")  # every run compiles its own steps: no retracing
+    for name in FLAGS.table:
+        text, paths = reproduce(name, FLAGS.data, FLAGS.data_dir, FLAGS.output_dir, seeds, frames, FLAGS.quick)
+        print(f"\n{text}\nwritten to {', '.join(paths)}", flush=True)
+
+
+def _numbers(flag, least):
+    """The different whole numbers of a flag, in order."""
+    given = FLAGS[flag].value
+    numbers = [int(text) for text in given if text.strip().isdecimal()]
+    if len(numbers) != len(given) or len(set(numbers)) != len(numbers) or min(numbers, default=least) < least:
+        raise InputError(
+            f"--{flag}={','.join(given)}: expected different whole numbers of at least {least}, separated by commas."
+        )
+    return numbers
+
+
+def run():
+    """Entry point of `yt8m-reproduce`."""
+    command.run(main, __doc__)
+
+
+if __name__ == "__main__":
+    run()

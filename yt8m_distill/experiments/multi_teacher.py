@@ -1,0 +1,144 @@
+"""Table 1 of Wu et al., "Multi-teacher knowledge distillation for compressed video action recognition", ICASSP 2019.
+
+The paper's inputs (I-frame, motion vector, residual) are modalities here: rgb, audio, and both together. Teachers are
+large hidden layers, students small ones; a student learns from labels alone, from the teacher of its own input, or from
+all three. The students of one kind are fused late: a weighted mean of their predictions, its weights the best of a
+grid on shards that were held out of the training data.
+"""
+
+import dataclasses
+
+from yt8m_distill.experiments import plots
+from yt8m_distill.experiments.claims import Claim, above
+from yt8m_distill.experiments.fusion import fused_results
+from yt8m_distill.experiments.layout import Table, by_seed, cell, paper_cell, records, spread_note
+from yt8m_distill.experiments.runs import Plan
+from yt8m_distill.hyperparameters.distillation import DistillationParams
+
+CITATION = 'Wu, Chiu & Wu, "Multi-teacher knowledge distillation for compressed video action recognition", ICASSP 2019'
+
+# Accuracy in % on UCF-101 and HMDB51: CoViAR (the teachers), and the students of all three.
+PUBLISHED = {
+    "Iframe": ((87.25, 51.13), (84.17, 48.91)),
+    "mv": ((67.02, 34.47), (70.84, 44.86)),
+    "residual": ((80.88, 40.85), (83.92, 48.39)),
+    "Fusion": ((90.29, 56.51), (88.50, 56.16)),
+}
+_INPUTS = ("rgb", "audio", "rgb + audio")
+_KINDS = {
+    "teacher": "Baseline: teachers",
+    "labels": "Students, labels alone",
+    "one": "Students, one teacher",
+    "three": "Multi-teacher distillation",
+}
+_HELD_OUT = 0.1  # of the training shards, at least one
+
+# Equation 9 with lambda = 0.5, for several labels a video; T = 2, whose square the loss multiplies by.
+_PARAMS = DistillationParams(
+    ground_truth_weight=0.5,
+    teacher_prediction_weight=0.5,
+    representation_weight=0.0,
+    prediction_distance="cross_entropy",
+    temperature=2.0,
+)
+
+
+def table1(data, runner, seeds):
+    """The Table of a DataSet with rgb and audio, trained by a Runner."""
+    count = max(1, round(_HELD_OUT * len(data.train)))
+    held_out = data.train[-count:]
+    used = data.train[:-count] or data.train
+    plans = {
+        (kind, name): {seed: _plan(data, used, kind, name, seed) for seed in seeds}
+        for kind in _KINDS
+        for name in _INPUTS
+    }
+    results = runner.run_cells(plans)
+    weights = {}
+    for kind in _KINDS:
+        found = {
+            seed: fused_results(runner, [plans[kind, name][seed] for name in _INPUTS], held_out, f"{kind}-seed{seed}")
+            for seed in seeds
+        }
+        results[kind, "Fusion"] = found
+        weights[kind] = [found[seed]["weights"] for seed in seeds]
+    return Table(
+        f"Table 1 of {CITATION}",
+        (
+            f"GAP and mAP here, accuracy (%) on UCF-101 / HMDB51 in the paper; {spread_note(seeds)}",
+            f"weights of {', '.join(_INPUTS)} in each fusion, found on {count} held-out shards, first seed: "
+            + "; ".join(f"{_KINDS[kind]} {'/'.join(f'{w:.1f}' for w in found[0])}" for kind, found in weights.items()),
+        ),
+        _text(results),
+        records({(name, _KINDS[kind]): found for (kind, name), found in results.items()}, {}),
+        tuple(_claims(results)),
+        lambda path: plots.draw_bars(path, data.title, "GAP", _bars(results)),
+    )
+
+
+def _plan(data, shards, kind, name, seed):
+    training = dataclasses.replace(data.training, seed=seed)
+    model = data.model("Teacher" if kind == "teacher" else "Student")
+    plan = Plan(f"{name.replace(' ', '')}-{kind}-seed{seed}", model, _features(data, name), training, shards)
+    inputs = {"one": (name,), "three": _INPUTS}.get(kind)
+    if inputs is None:
+        return plan
+    teachers = tuple(_plan(data, shards, "teacher", one, seed) for one in inputs)
+    return dataclasses.replace(plan, distillation=_PARAMS, teachers=teachers, stored=False)
+
+
+def _features(data, name):
+    """The FeatureSpec of one input."""
+    spec = data.features
+    chosen = [number for number, feature in enumerate(spec.names) if name == _INPUTS[2] or name in feature]
+    names, sizes = (tuple(values[number] for number in chosen) for values in (spec.names, spec.sizes))
+    return dataclasses.replace(spec, names=names, sizes=sizes)
+
+
+def _text(results):
+    rows = [["", "here", "", "", "|", "paper"], ["", "Input", "GAP", "mAP", "|", "Input", "UCF-101", "HMDB51"]]
+    for kind, title in _KINDS.items():
+        for place, (name, (other, pairs)) in enumerate(zip((*_INPUTS, "Fusion"), PUBLISHED.items(), strict=True)):
+            found = results[kind, name]
+            own = [name, _with_gain(results, kind, name, "gap"), cell(by_seed(found, "map"))]
+            theirs = []
+            if kind in ("teacher", "three"):
+                theirs = [other, *(paper_cell(value, 2) for value in pairs[kind == "three"])]
+            rows.append([title if place == 0 else "", *own, "|", *theirs])
+    return rows
+
+
+def _with_gain(results, kind, name, metric):
+    own = by_seed(results[kind, name], metric)
+    if kind == "teacher":
+        return cell(own)
+    teacher = by_seed(results["teacher", name], metric)
+    gain = sum(own[seed] - teacher[seed] for seed in own) / len(own)
+    return f"{cell(own)} [{gain:+.3f}]"
+
+
+def _claims(results):
+    gap = {key: by_seed(found) for key, found in results.items()}
+    inputs = (*_INPUTS, "Fusion")
+    yield Claim(
+        "Students learn more from several teachers than from one.",
+        tuple(above(name, gap["three", name], gap["one", name]) for name in inputs),
+    )
+    yield Claim(
+        "Students of three teachers do better than students of the labels alone.",
+        tuple(above(name, gap["three", name], gap["labels", name]) for name in inputs),
+    )
+    yield Claim(
+        "A student of three teachers exceeds a weak teacher of its own input (motion vector, residual; here audio).",
+        (above("audio, student over teacher", gap["three", "audio"], gap["teacher", "audio"]),),
+    )
+    yield Claim(
+        "The fusion of the students exceeds each of them.",
+        tuple(above(f"Fusion over {name}", gap["three", "Fusion"], gap["three", name]) for name in _INPUTS),
+    )
+
+
+def _bars(results):
+    return {
+        name: {title: by_seed(results[kind, name]) for kind, title in _KINDS.items()} for name in (*_INPUTS, "Fusion")
+    }

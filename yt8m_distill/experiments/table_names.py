@@ -1,0 +1,9 @@
+"""The tables and figures there are, for flags. Standard library only."""
+
+# {name: levels of the records that it can be made of, the first one for synthetic records}.
+LEVELS = {
+    **{f"fewer_frames/{name}": ("frame",) for name in ("1", "2", "3", "4", "5", "6", "figure2", "figure3")},
+    "size_constrained/3": ("frame", "video"),
+    "multi_teacher/1": ("video",),
+}
+DATA = ("audioset", "expanded", "video_level", "synthetic")
