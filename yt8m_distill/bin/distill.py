@@ -38,7 +38,7 @@ def main(arguments):
     runs = [find_run(path) for path in FLAGS.teacher]
     teacher = runs[0].config if runs else None
     features = _features(teacher)
-    model = _model(teacher, features)
+    model = _model(teacher, features, params)
     distillation = Distillation(params, _teachers(runs), _soft_labels(), _joint_teacher(params, features))
     config = RunConfig(features, model, flag_groups.training_params(teacher and teacher.training), distillation)
     return train.start(config, FLAGS.train_dir or _default_directory(model, features))
@@ -51,14 +51,15 @@ def _features(teacher):
     return flag_groups.feature_spec(teacher.features.level, base=teacher.features)
 
 
-def _model(teacher, features):
+def _model(teacher, features, params):
     """The model of --model, or of the teacher's family, for as many frames as the student sees."""
     given = flag_groups.model_fields()
     if FLAGS["model"].present or teacher is None:
         config = registry.model_config(FLAGS.model, **given)
     else:
         config = registry.with_fields(teacher.model, **given)
-    if not features.sampled_frames or "max_num_frames" in given:
+    chosen = "max_num_frames" in given and not params.parallel  # where it is the teacher's
+    if not features.sampled_frames or chosen:
         return config
     return registry.for_frames(config, features.frame_limit)
 

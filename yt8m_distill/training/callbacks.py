@@ -93,23 +93,22 @@ class ProgressLine(keras.callbacks.Callback):
 
     Args:
       num_epochs: epochs of the whole run.
-      parts: names of the parts of the loss.
       stream: where to write; stdout.
     """
 
-    def __init__(self, num_epochs, parts=(), stream=None):
+    def __init__(self, num_epochs, stream=None):
         super().__init__()
-        self._num_epochs, self._parts = num_epochs, parts
+        self._num_epochs = num_epochs
         self._stream = stream or sys.stdout
         self._open = False
 
     def on_train_batch_end(self, batch, logs=None):
         if not logs:
             return
+        parts = "".join(f"{name} {logs[name]:.4f}  " for name in logs if name not in (*COLUMNS, "seconds_left"))
         line = (
             f"step {int(logs['step']):>6}  epoch {int(logs['epoch']) + 1}/{self._num_epochs}  "
-            f"loss {logs['loss']:8.4f}  {''.join(f'{part} {logs[part]:.4f}  ' for part in self._parts)}"
-            f"GAP {logs['gap']:.4f}  Hit@1 {logs['hit_at_1']:.4f}  "
+            f"loss {logs['loss']:8.4f}  {parts}GAP {logs['gap']:.4f}  Hit@1 {logs['hit_at_1']:.4f}  "
             f"{logs['examples_per_second']:7.1f} examples/s  {_clock(logs['seconds_left'])}"
         )
         in_place = self._stream.isatty()

@@ -1,0 +1,138 @@
+"""The command that trains students, by every file of flags/distill/."""
+
+import json
+import re
+
+import pytest
+from made_runs import (
+    DATA_FLAGS,
+    FRAME,
+    REPOSITORY,
+    frame_record,
+    make_config,
+    make_videos,
+    run_python,
+    train,
+    write_shards,
+)
+
+from yt8m_distill.run_config import find_run, load_config
+
+# One process for several commands: TensorFlow is imported once.
+_COMMANDS = """
+import json, sys
+from absl import flags
+from yt8m_distill.bin import distill
+for arguments in json.loads(sys.argv[1]):
+    flags.FLAGS.unparse_flags()
+    for name in flags.FLAGS: flags.FLAGS[name].unparse()
+    flags.FLAGS(["distill", *arguments])
+    print("status", distill.main([]))
+"""
+_SHORT = ("--batch_size=8", "--max_steps=2", "--log_steps=1")
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory):
+    """(directory, outputs): a recurrent teacher, a store of its predictions, and a student by every flagfile."""
+    directory = tmp_path_factory.mktemp("distill")
+    shards = write_shards(directory, "train", [frame_record(video) for video in make_videos(20)], 2)
+    config = make_config(
+        "HRNN_tiny", FRAME, {"lstm_cells": 4, "max_num_frames": 12, "num_inputs_to_lstm": 3}, num_epochs=1
+    )
+    train(config, directory / "teacher", shards)
+    store = ["--checkpoint=teacher", "--input_data_pattern=train*.tfrecord", "--output_dir=store"]
+    stored = run_python(["-m", "tfrecords_tools.soft_labels", *(_in(directory, flag) for flag in store)])
+    assert (stored.returncode, stored.stderr) == (0, "")
+    small = ["--lstm_cells=4", "--max_num_frames=12", "--num_inputs_to_lstm=3", *DATA_FLAGS, "--model=HRNN_tiny"]
+    roads = {
+        "serial-k30": ["--sampled_frames=5", "--teacher=teacher"],
+        "parallel-k30": ["--sampled_frames=5", *small],
+        "soft_labels": ["--soft_labels=store", *small],
+        "multi_teacher": ["--teacher=teacher,teacher", "--teacher_weights=2,1", "--feature_names=rgb"],
+    }
+    common = ["--train_data_pattern=train*.tfrecord", *_SHORT]
+    commands = [
+        [f"--flagfile=flags/distill/{name}.flags", *road, *common, f"--train_dir=student-{name}"]
+        for name, road in roads.items()
+    ]
+    commands = [[_in(directory, flag) for flag in arguments] for arguments in [*commands, commands[0]]]
+    process = run_python(["-c", _COMMANDS, json.dumps(commands)], timeout=300, TF_CPP_MIN_LOG_LEVEL="3")
+    assert process.stderr == ""
+    return directory, process.stdout.split("status 0\n")
+
+
+def _in(directory, flag):
+    """The flag with its paths inside of the directory."""
+    name, _, value = flag.partition("=")
+    if (
+        name not in ("--teacher", "--soft_labels", "--checkpoint", "--train_dir", "--output_dir")
+        and "tfrecord" not in value
+    ):
+        return flag
+    return f"{name}={','.join(str(directory / path) for path in value.split(','))}"
+
+
+def test_every_flagfile_trains_a_student(taught):
+    directory, outputs = taught
+    names = sorted(path.stem for path in (REPOSITORY / "flags/distill").glob("*.flags"))
+    assert [path.name for path in sorted(directory.glob("student-*"))] == [f"student-{name}" for name in names]
+    assert len(outputs) == len(names) + 2
+    assert all("finished at step 2" in output for output in outputs[: len(names)])
+
+
+def test_a_student_is_of_its_teachers_family_features_and_training(taught):
+    directory, _ = taught
+    teacher, student = load_config(directory / "teacher"), load_config(directory / "student-serial-k30")
+    assert (student.features.sampled_frames, student.features.num_classes) == (5, 12)
+    assert student.model.aggregator.lstm_cells == teacher.model.aggregator.lstm_cells
+    assert (student.model.aggregator.max_num_frames, student.model.aggregator.num_inputs_to_lstm) == (5, 1)
+    assert student.training.shuffle_buffer_size == teacher.training.shuffle_buffer_size
+    assert load_config(directory / "student-multi_teacher").features.sizes == (16,)
+
+
+def test_in_parallel_the_flags_describe_the_teacher(taught):
+    directory, _ = taught
+    config = load_config(directory / "student-parallel-k30")
+    assert config.distillation.joint_teacher.model.aggregator.max_num_frames == 12
+    assert config.distillation.joint_teacher.features.sampled_frames == 0
+    assert config.model.aggregator.max_num_frames == 5
+
+
+def test_the_output_and_the_run_name_the_teachers(taught):
+    directory, outputs = taught
+    [teacher] = load_config(directory / "student-serial-k30").distillation.teachers
+    assert teacher.path == find_run(str(directory / "teacher")).checkpoint
+    assert f"teacher {teacher.path}, weight 1, SHA-256 {teacher.checksum[:16]}..." in outputs[0]
+    assert [t.weight for t in load_config(directory / "student-multi_teacher").distillation.teachers] == [2.0, 1.0]
+    assert "0 of 20 videos are not in it" in outputs[2]
+
+
+def test_the_same_command_goes_on(taught):
+    directory, outputs = taught
+    assert f"resumes {directory}/student-serial-k30/checkpoints/ckpt-2 (step 2)" in outputs[4]
+
+
+def test_every_part_of_the_loss_is_logged(taught):
+    directory, outputs = taught
+    header = (directory / "student-parallel-k30/metrics.csv").read_text().splitlines()[0]
+    assert header.endswith("L_CE,L_pred,L_rep,teacher_L_CE")
+    assert re.search(r"L_CE \d+\.\d+  L_pred \d+\.\d+  L_rep \d+\.\d+  GAP", outputs[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], "There is no teacher: give --teacher=RUN[,RUN...], --soft_labels=STORE or --parallel."),
+        (["--teacher=nowhere"], "nowhere is no run directory"),
+        (["--parallel", "--representation_weight=-1"], "--representation_weight=-1.0: expected 0 or more."),
+        (["--parallel", "--prediction_distance=cosine"], "--prediction_distance=cosine: expected one of kl,"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, line):
+    process = run_python(
+        ["-m", "yt8m_distill.bin.distill", *arguments, "--train_data_pattern=x", "--train_dir=runs/no"]
+    )
+    assert process.returncode == 1
+    assert line in process.stderr
+    assert len(process.stderr.splitlines()) == 1
