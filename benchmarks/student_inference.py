@@ -1,7 +1,9 @@
 """Times TFRecords to a Kaggle CSV: a teacher that sees all frames against its student that sees k of them.
 
-Teacher and student are one architecture (H-RNN's student is the registered one) with random weights: this measures
-time, not quality. Both go the road of inference.py: `read_batches` of one of them reads, decodes and moves all frames,
+The columns are those of table 3 in "Efficient Video Classification Using Fewer Frames": k, time, multiply-adds of a
+video of 300 frames. Teacher and student are one architecture (H-RNN's student is the registered one) with random
+weights: this measures time, not quality, which `yt8m_distill.bin.reproduce --table=fewer_frames/3` sets beside the time
+of models that are small enough to be trained on two cores. Both go the road of inference.py: `read_batches` of one of them reads, decodes and moves all frames,
 that of the other k frames at equal distances; the same compiled prediction, the same writer. They run in turn (A B C
 A B C ...) in one process after a pass that does not count; the files are in the system's cache and indexed.
 `input_share` is the time of a pass that only reads, over the time of the whole: what reading would cost if nothing
@@ -11,9 +13,10 @@ What is left of the teacher's time is arithmetic: weights behind the frames are 
 frames are. NeXtVLAD's 84 M of them are 6 % of its multiply-adds at 300 frames and 38 % at 30; NetVLAD's 91 M are 69 %
 at 300 frames already. `python -m yt8m_distill.bin.cost --model=NetVLAD --num_frames=300,30` lists them.
 
-The last line is one JSON object: per model and k the medians, `student_vs_teacher_time` and `input_share`, and the
-worst of both over the k of the first model. Three minutes: python benchmarks/student_inference.py
-With H-RNN, whose teacher takes a fifth of a second a video: --models=HRNN --videos=128 --rounds=1
+The last line is one JSON object: per model and k the medians, `student_vs_teacher_time`, `multiply_adds` and
+`input_share`, and the worst share of time and of reading over the k of the first model.
+Three minutes: python benchmarks/student_inference.py
+With H-RNN, whose teacher takes a fifth of a second a video: --models=HRNN --videos=128
 """
 
 import dataclasses
@@ -40,17 +43,28 @@ flags.DEFINE_integer("rounds", 3, "Times that each side runs, after one that doe
 flags.DEFINE_string("student_of_hrnn", "HRNN_student_30", "The registered student of HRNN, cut to k frames.")
 
 
+def model_of(name, spec):
+    """The ModelConfig for the frames of `spec`."""
+    from yt8m_distill.hyperparameters import registry
+
+    if name == "HRNN" and spec.sampled_frames:
+        return registry.model_config(FLAGS.student_of_hrnn, max_num_frames=spec.sampled_frames)
+    return registry.model_config(name)
+
+
 def build(name, spec):
     """The compiled prediction of a model for `spec`."""
-    from yt8m_distill.hyperparameters import registry
     from yt8m_distill.inference.predict import make_predict_top_k
     from yt8m_distill.models.classifier import build_model
 
-    numbers = {}
-    if name == "HRNN" and spec.sampled_frames:
-        name, numbers = FLAGS.student_of_hrnn, {"max_num_frames": spec.sampled_frames}
-    model = build_model(registry.model_config(name, **numbers), spec, seed=0)
-    return make_predict_top_k(model, spec, 20)
+    return make_predict_top_k(build_model(model_of(name, spec), spec, seed=0), spec, 20)
+
+
+def multiply_adds(name, spec):
+    """Of one video of 300 frames, or of the sampled ones."""
+    from yt8m_distill.cost.model_cost import model_cost
+
+    return model_cost(model_of(name, spec), spec, (spec.frame_limit,)).total.multiply_adds[0]
 
 
 def batches(shards, spec):
@@ -96,18 +110,25 @@ def compare(name, shards, folder):
             write_csv(shards, spec, predicts[k], os.path.join(folder, f"{name}_{k}.csv"))
             whole[k].append(time.perf_counter() - start)
     results = {}
-    for k in specs:
+    for k, spec in specs.items():
         seconds = statistics.median(whole[k][1:])
         results[k] = {
             "ms_per_video": round(1000 * seconds / FLAGS.videos, 3),
+            "multiply_adds": multiply_adds(name, spec),
             "input_share": round(statistics.median(reading[k][1:]) / seconds, 4),
             "student_vs_teacher_time": round(
                 statistics.median(own / all for own, all in zip(whole[k][1:], whole["all"][1:], strict=True)), 4
             ),
         }
-        shares = "{input_share:.1%} of it reading, {student_vs_teacher_time:.1%} of the teacher's".format(**results[k])
-        print(f"{name:<10} k = {k:>3}  {results[k]['ms_per_video']:8.2f} ms a video, {shares}", flush=True)
+        print(_line(name, k, results[k], results["all"]), flush=True)
     return results
+
+
+def _line(name, k, result, teacher):
+    work = f"{result['multiply_adds'] / 1e6:9.1f} M multiply-adds"
+    shares = f"{result['input_share']:.1%} of it reading, {result['student_vs_teacher_time']:.1%} of the teacher's"
+    less = f"{1 - result['multiply_adds'] / teacher['multiply_adds']:.0%} fewer"
+    return f"{name:<10} k = {k:>3}  {result['ms_per_video']:8.2f} ms a video, {shares}; {work}, {less}"
 
 
 def main(arguments):
