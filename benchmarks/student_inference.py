@@ -3,7 +3,9 @@
 The columns are those of table 3 in "Efficient Video Classification Using Fewer Frames": k, time, multiply-adds of a
 video of 300 frames. Teacher and student are one architecture (H-RNN's student is the registered one) with random
 weights: this measures time, not quality, which `yt8m_distill.bin.reproduce --table=fewer_frames/3` sets beside the time
-of models that are small enough to be trained on two cores. Both go the road of inference.py: `read_batches` of one of them reads, decodes and moves all frames,
+of models that are small enough to be trained on two cores.
+
+Both go the road of inference.py: `read_batches` of one of them reads, decodes and moves all frames,
 that of the other k frames at equal distances; the same compiled prediction, the same writer. They run in turn (A B C
 A B C ...) in one process after a pass that does not count; the files are in the system's cache and indexed.
 `input_share` is the time of a pass that only reads, over the time of the whole: what reading would cost if nothing
