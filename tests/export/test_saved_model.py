@@ -1,3 +1,4 @@
+import dataclasses
 import os
 
 import numpy as np
@@ -101,6 +102,21 @@ def _assert_as_submitted(signatures, records, model, spec, folder):
 def test_serialized_frame_level_records_get_the_scores_of_a_submission(labelled, model, signatures, tmp_path):
     records = [frame_record(video, labelled) for video in VIDEOS]
     _assert_as_submitted(signatures, records, model, FRAME, tmp_path)
+
+
+@pytest.mark.parametrize("sampler", ["every", "first_middle_last"])
+def test_serialized_records_are_sampled_as_a_submission_samples_them(sampler, model, tmp_path):
+    spec = dataclasses.replace(FRAME, sampled_frames=5, frame_sampler=sampler)
+    export(model, spec, str(tmp_path / "export"), top_k=5)
+    signatures = tf.saved_model.load(str(tmp_path / "export")).signatures
+    _assert_as_submitted(signatures, [frame_record(video) for video in VIDEOS], model, spec, tmp_path)
+
+
+def test_frames_drawn_at_random_cannot_be_exported(model, tmp_path):
+    spec = dataclasses.replace(FRAME, sampled_frames=5, frame_sampler="random")
+    with pytest.raises(InputError, match=r"--frame_sampler=random.*export a run with another --frame_sampler"):
+        export(model, spec, str(tmp_path / "export"))
+    assert os.listdir(tmp_path) == []
 
 
 def test_serialized_video_level_records_get_the_scores_of_a_submission(tmp_path):

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import os
 
 import numpy as np
@@ -64,6 +65,24 @@ def test_a_video_submission_lists_the_best_classes_of_every_video(model, shards,
     lines = dict(rows)
     for text, video in ((lines[video.id], video) for video in VIDEOS):
         _assert_best(text, _scores(model, video.frames[: FRAME.max_frames]), 5)
+
+
+def test_frames_drawn_at_random_give_the_same_submission_every_time(model, shards, tmp_path):
+    spec = dataclasses.replace(FRAME, sampled_frames=4, frame_sampler="random")
+    texts = []
+    for number, record_index in enumerate((True, True, False)):
+        path = tmp_path / str(number)
+        write_video_submission(model, spec, shards, path, top_k=5, record_index=record_index, **QUIET)
+        texts.append(path.read_text())
+    assert texts[0] == texts[1] == texts[2]
+
+
+def test_segments_cannot_be_made_of_sampled_frames(model, shards, tmp_path):
+    spec = dataclasses.replace(FRAME, sampled_frames=4, frame_sampler="last")
+    with pytest.raises(
+        InputError, match=r"reads 4 frames of each video \(--frame_sampler=last\) and segments need all"
+    ):
+        write_segment_submission(model, spec, shards, tmp_path / "out.csv", {0})
 
 
 def test_video_level_records_make_a_submission_too(tmp_path):
