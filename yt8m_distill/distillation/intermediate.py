@@ -2,6 +2,8 @@
 
 from keras import ops
 
+from yt8m_distill.layers.frame_sampling import gather_frames
+
 
 def intermediate_loss(
     teacher_states, teacher_frames_read, student_states, student_frames_read, positions, student_num_frames
@@ -40,8 +42,9 @@ def intermediate_loss(
     positions = ops.cast(positions, "int32")
     num_frames = ops.minimum(ops.cast(student_num_frames, "int32"), ops.shape(positions)[1])
     read = ops.cast(student_frames_read, "int32")
-    last_read = _rows(positions[:, :, None], ops.minimum(read[None], num_frames[:, None]) - 1)[:, :, 0]
-    counterparts = _rows(teacher_states, _first_that_read(last_read, ops.cast(teacher_frames_read, "int32")))
+    last_given = ops.maximum(ops.minimum(read[None], num_frames[:, None]) - 1, 0)
+    last_read = gather_frames(positions[:, :, None], last_given)[:, :, 0]
+    counterparts = gather_frames(teacher_states, _first_that_read(last_read, teacher_frames_read))
     difference = ops.cast(counterparts, "float32") - ops.cast(student_states, "float32")
     distances = ops.sum(ops.square(difference), axis=-1)
     read_before = ops.concatenate([ops.zeros((1,), "int32"), read], axis=0)[:-1]
@@ -50,15 +53,7 @@ def intermediate_loss(
 
 def _first_that_read(frame, frames_read):
     """int32 (batch, s): index of the first state that has read each `frame` (batch, s), at most the last state's."""
+    frames_read = ops.cast(frames_read, "int32")
     too_early = ops.cast(frames_read[None, None] <= frame[:, :, None], "int32")
-    return ops.minimum(ops.sum(too_early, axis=-1), ops.shape(frames_read)[0] - 1)
-
-
-def _rows(values, index):
-    """Rows `index` (batch, s) of `values` (batch, rows, d): (batch, s, d). Row 0 for -1, zeros where there is none."""
-    batch, rows, size = ops.shape(values)
-    missing = ops.zeros((batch, 1, size), values.dtype)[:, rows:]
-    values = ops.concatenate([values, missing], axis=1)
-    rows = ops.shape(values)[1]
-    flat = ops.maximum(index, 0) + rows * ops.arange(batch, dtype="int32")[:, None]
-    return ops.take(ops.reshape(values, (batch * rows, size)), flat, axis=0)
+    last = ops.maximum(ops.shape(frames_read)[0] - 1, 0)
+    return ops.minimum(ops.sum(too_early, axis=-1), last)
