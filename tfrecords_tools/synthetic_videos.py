@@ -16,15 +16,14 @@ import string
 
 import numpy as np
 
+from tfrecords_tools.frame_noise import CODES_PER_UNIT, ZERO_CODE, draw_flicker, draw_scenes, frames_per_scene
 from tfrecords_tools.synthetic_labels import RECORDED_SECONDS, draw_num_frames
 from tfrecords_tools.synthetic_world import generator
-from yt8m_distill.spec import MAX_QUANTIZED, MIN_QUANTIZED
 
 # Shares of the variance within a video; the rest is white noise. AudioSet's codes have the autocorrelation
 # .53 .46 .43 .40 .35 at 1 2 3 5 9 seconds.
 _SETTING_SHARE = 0.2
 _MEMORY_SHARE = 0.3
-_MEMORY = 0.6  # correlation of the short memory from one second to the next
 
 # How strongly a class shows, as a multiple of the spread of the video means: with 25 classes and 2,000 short videos a
 # logistic layer on the mean of all frames reaches GAP .83 to .90, on three frames .63 (the prior: .32).
@@ -38,12 +37,9 @@ _MANNERED = 0.9  # share of a style that lies in the world's few manners
 _BACKGROUND = 0.4  # share of the scenes that show none of the labels
 _FADING = 0.8  # each further label is shown by this much less
 _SCENE_SECONDS = 8
-_SHORTEST_SCENE = 2
 
 _BLOCK = 256  # videos whose labels are drawn at a time
 _POOL_ROWS = 2048
-_CODES_PER_UNIT = 255 / (MAX_QUANTIZED - MIN_QUANTIZED)
-_ZERO_CODE = -(MIN_QUANTIZED + 4 / 512) * _CODES_PER_UNIT  # x = q * 4/255 + 4/512 - 2
 _ID_CHARACTERS = string.digits + string.ascii_letters
 _ID_LENGTH = 4
 _ID_STEP = 7_368_787  # coprime with 62 ** 4: neighbours get unlike ids
@@ -78,14 +74,14 @@ class VideoDrawer:
     def __init__(self, world, split="train", seed=0, length_scale=1.0, min_frames=1, max_frames=RECORDED_SECONDS):
         self._world = world
         self._lengths = (length_scale, min_frames, max_frames)
-        self._scene_frames = max(_SHORTEST_SCENE, _SCENE_SECONDS * min(length_scale, 1.0))
+        self._scene_frames = frames_per_scene(_SCENE_SECONDS, length_scale)
         self._rng = generator(split, seed)
         self._next_id = int(self._rng.integers(len(_ID_CHARACTERS) ** _ID_LENGTH))
         within = np.sqrt(np.maximum(1 - np.float32(1 + _CLASSES_WITHIN) * world.spread**2, np.float32(_LEAST_WITHIN)))
         self._styles = _styles(self._rng, world)
         self._settings = self._rng.standard_normal((_POOL_ROWS, len(within)), np.float32)
         self._settings *= np.float32(_SETTING_SHARE**0.5) * within
-        self._flicker = _flicker(self._rng, _POOL_ROWS + max_frames, within)
+        self._flicker = draw_flicker(self._rng, _POOL_ROWS + max_frames, within, _SETTING_SHARE, _MEMORY_SHARE)
 
     def draw(self, count):
         """Yields the next `count` videos."""
@@ -97,7 +93,8 @@ class VideoDrawer:
             count -= _BLOCK
 
     def _film(self, labels, num_frames):
-        scene, shown = _draw_scenes(self._rng, labels, num_frames, self._scene_frames)
+        scene = draw_scenes(self._rng, num_frames, self._scene_frames)
+        shown = _draw_shown(self._rng, labels, scene[-1] + 1)
         codes = self._scene_codes(shown).take(scene, axis=0)
         start = self._rng.integers(_POOL_ROWS)
         codes += self._flicker[start : start + num_frames]
@@ -115,7 +112,7 @@ class VideoDrawer:
         values = self._settings[self._rng.integers(_POOL_ROWS, size=len(shown))]
         values += self._world.looks[shown] * strength.astype(np.float32)[:, np.newaxis]
         values += self._styles[self._rng.integers(_POOL_ROWS, size=2)].sum(axis=0)
-        return np.rint(values * np.float32(_CODES_PER_UNIT) + np.float32(_ZERO_CODE)).astype(np.int16)
+        return np.rint(values * np.float32(CODES_PER_UNIT) + np.float32(ZERO_CODE)).astype(np.int16)
 
     def _draw_id(self):
         number = self._next_id * _ID_STEP % len(_ID_CHARACTERS) ** _ID_LENGTH
@@ -124,15 +121,12 @@ class VideoDrawer:
         return "".join(_ID_CHARACTERS[number // place % len(_ID_CHARACTERS)] for place in places)
 
 
-def _draw_scenes(rng, labels, num_frames, scene_frames):
-    """Returns (scene of each frame, label that each scene shows or -1)."""
-    lengths = 1 + (scene_frames - 1) * rng.standard_exponential(num_frames)
-    starts = np.concatenate([[0], np.rint(np.cumsum(lengths))])
-    scene = np.searchsorted(starts, np.arange(num_frames), side="right") - 1
+def _draw_shown(rng, labels, num_scenes):
+    """The label that each scene shows, or -1."""
     weights = _FADING ** np.arange(len(labels))
-    place = np.searchsorted(np.cumsum(weights) / weights.sum(), rng.random(scene[-1] + 1))
+    place = np.searchsorted(np.cumsum(weights) / weights.sum(), rng.random(num_scenes))
     shown = np.asarray(labels)[np.minimum(place, len(labels) - 1)]
-    return scene, np.where(rng.random(len(shown)) < _BACKGROUND, -1, shown)
+    return np.where(rng.random(num_scenes) < _BACKGROUND, -1, shown)
 
 
 def _styles(rng, world):
@@ -143,14 +137,3 @@ def _styles(rng, world):
     for amount, direction in zip(manners.T, world.manners, strict=True):  # a matrix product rounds as its BLAS likes
         styles += amount[:, np.newaxis] * direction
     return styles * (world.spread * np.float32(((1 - _CLASSES_BETWEEN) / 2) ** 0.5))
-
-
-def _flicker(rng, rows, within):
-    """int16 (rows, values), in codes: what changes from frame to frame, drawn once; a video takes a run of rows."""
-    memory = rng.standard_normal((rows, len(within)), np.float32)
-    for row in range(1, rows):
-        memory[row] = np.float32(_MEMORY) * memory[row - 1] + np.float32((1 - _MEMORY**2) ** 0.5) * memory[row]
-    memory *= np.float32(_MEMORY_SHARE**0.5)
-    white = rng.standard_normal(memory.shape, np.float32)
-    memory += np.float32((1 - _SETTING_SHARE - _MEMORY_SHARE) ** 0.5) * white
-    return np.rint(memory * (within * np.float32(_CODES_PER_UNIT))).astype(np.int16)

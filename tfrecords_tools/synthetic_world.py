@@ -34,7 +34,7 @@ class World:
         rng = generator("world", seed)
         self.names, self.sizes = tuple(names), tuple(sizes)
         self.sampler = LabelSampler(num_classes, rng)
-        self.spread = np.concatenate([_spread(name, size) for name, size in zip(names, sizes, strict=True)])
+        self.spread = np.concatenate([spread_of_means(name, size) for name, size in zip(names, sizes, strict=True)])
         self.manners = rng.standard_normal((_MANNERS, sum(sizes)), np.float32)
         own = rng.standard_normal((num_classes, sum(sizes)), np.float32) * self.spread
         self.looks = own.copy()
@@ -43,7 +43,8 @@ class World:
         self.looks[children] += np.float32(_KINSHIP**0.5) * own[self.sampler.parents[children]]
 
 
-def _spread(name, size):
+def spread_of_means(name, size):
+    """Returns float32 (size,): the standard deviation of the video means in each dimension of a feature."""
     places, values = _AUDIO_SPREAD if "audio" in name else _RGB_SPREAD
     return np.interp(np.arange(size) / max(size - 1, 1), places, values).astype(np.float32)
 
