@@ -35,7 +35,7 @@ _COMPARED = 32  # batches of 128 videos whose predictions are compared
 flags.DEFINE_list("top_k", ["20", "50", "100", "0"], "Scores kept of each video; 0 for all.")
 flags.DEFINE_integer("videos", 1000, "Videos of the records that are read.", lower_bound=8)
 flags.DEFINE_integer("stored", 20_000, "Videos of the stores.", lower_bound=1)
-flags.DEFINE_integer("large", 1_000_000, "Videos of one more store, of 50 scores each; 0 for none.", lower_bound=0)
+flags.DEFINE_integer("large", 1_000_000, "Videos of one more store, of 100 scores each; 0 for none.", lower_bound=0)
 flags.DEFINE_integer("batch_size", 128, "Videos a batch.", lower_bound=1)
 flags.DEFINE_integer("rounds", 5, "Times that each side runs, after one that does not count.", lower_bound=1)
 flags.DEFINE_string("checkpoint", None, "Run whose predictions are compared with what a store keeps of them.")
@@ -91,7 +91,7 @@ def measure(folder):
     from yt8m_distill.spec import FeatureSpec
 
     sizes = {(FLAGS.stored, int(top_k)): str(int(top_k) or "all") for top_k in FLAGS.top_k}
-    sizes |= {(FLAGS.large, 50): f"50_of_{FLAGS.large}"} if FLAGS.large else {}
+    sizes |= {(FLAGS.large, 100): f"100_of_{FLAGS.large}"} if FLAGS.large else {}
     results, sides = {"bytes_per_video": {}, "open_seconds": {}}, {}
     for (videos, top_k), name in sizes.items():
         directory = made_store(folder, videos, top_k)

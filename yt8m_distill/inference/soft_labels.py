@@ -1,6 +1,5 @@
 """Teachers over shards of records, and what they predict kept in a store of soft labels."""
 
-import dataclasses
 import math
 import os
 
@@ -17,16 +16,14 @@ from yt8m_distill.distillation.mixture import mixture
 from yt8m_distill.distillation.soft_label_files import (
     StoredShard,
     StoreSettings,
-    read_rows,
-    read_settings,
     row_dtype,
     rows_path,
-    settings_path,
     write_rows,
     write_settings,
 )
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters.distillation import Teacher
+from yt8m_distill.inference.stored_shards import stored_shards
 from yt8m_distill.spec import union
 
 
@@ -69,7 +66,7 @@ def write_soft_labels(models, specs, settings, shards, directory, *, overwrite=F
       settings: StoreSettings.
       shards: TFRecord files, no two of one name.
       directory: the store; it is made where it is missing.
-      overwrite: whether a store that disagrees is emptied first.
+      overwrite: whether a store that is there is emptied first.
       progress: whether to show a progress bar on stderr, where that is a terminal.
       **reading: fields of `ReadOptions`.
 
@@ -81,8 +78,7 @@ def write_soft_labels(models, specs, settings, shards, directory, *, overwrite=F
         has no id, two have the same, or a prediction is not a finite number.
     """
     named = _by_name(shards)
-    done = _stored_shards(directory, settings, overwrite)
-    _require_unchanged([named[name] for name in named if name in done], done, directory)
+    done = stored_shards(directory, settings, named, overwrite)
     write_settings(directory, settings, done)
     left = [path for name, path in named.items() if name not in done]
     predict, source = make_predict(models, specs, settings)
@@ -190,63 +186,3 @@ def _by_name(shards):
         if other != path:
             raise InputError(f"{other} and {path} have one name: give each folder an --output_dir of its own.")
     return named
-
-
-def _stored_shards(directory, settings, overwrite):
-    """{name: StoredShard} of what the store holds, which is made or emptied as asked."""
-    os.makedirs(directory, exist_ok=True)
-    if not os.path.exists(settings_path(directory)):
-        return {}
-    if overwrite:
-        _empty(directory)
-        return {}
-    stored, shards = read_settings(directory)
-    _require_same(stored, settings, directory)
-    return {name: shard for name, shard in shards.items() if _is_whole(directory, shard, settings)}
-
-
-def _is_whole(directory, shard, settings):
-    """Whether the file is there and as long as it should be; what is not is predicted again."""
-    try:
-        read_rows(directory, shard, settings, mapped=True)
-    except InputError:
-        return False
-    return True
-
-
-def _empty(directory):
-    """Removes the files that store.json lists, and store.json."""
-    try:
-        shards = read_settings(directory)[1]
-    except InputError:
-        shards = {}
-    for path in [settings_path(directory), *(rows_path(directory, name) for name in shards)]:
-        if os.path.exists(path):
-            os.remove(path)
-
-
-def _require_same(stored, asked, directory):
-    for field in dataclasses.fields(asked):
-        there, here = getattr(stored, field.name), getattr(asked, field.name)
-        if field.name == "teachers":
-            there, here = _told(there), _told(here)
-        if there != here:
-            raise InputError(
-                f"{directory} holds soft labels with {field.name}={there} and these would have {field.name}={here}: "
-                "give the same, --overwrite, or another --output_dir."
-            )
-
-
-def _told(teachers):
-    return " + ".join(f"{teacher.weight:.6g} * checkpoint of SHA-256 {teacher.checksum}" for teacher in teachers)
-
-
-def _require_unchanged(paths, done, directory):
-    for path in paths:
-        stored, now = done[os.path.basename(path)], shard_fingerprint(path)
-        if (stored.size, stored.fingerprint) != now:
-            raise InputError(
-                f"{path} ({now[0]:,} bytes, {now[1]}) is not the file of that name whose soft labels {directory} holds "
-                f"({stored.size:,} bytes, {stored.fingerprint}): put it back, or give --overwrite or another "
-                "--output_dir."
-            )
