@@ -21,6 +21,8 @@ setup(
     extras_require={
         # tensorflow-io 0.37.1 is built for TensorFlow 2.16 only: it opens s3://, hdfs:// and az:// paths.
         "io": ["tensorflow==2.16.2", "tensorflow-io==0.37.1"],
+        # The papers' tables and figures: pictures, and t-SNE.
+        "reproduce": ["matplotlib>=3.8", "scikit-learn>=1.4"],
         "test": ["pytest>=8", "ruff>=0.6"],
     },
     entry_points={
@@ -31,6 +33,7 @@ setup(
             "yt8m-inference = yt8m_distill.bin.infer:run",
             "yt8m-export = yt8m_distill.bin.export:run",
             "yt8m-import-reference = yt8m_distill.bin.import_reference:run",
+            "yt8m-reproduce = yt8m_distill.bin.reproduce:run",
             "yt8m-compare = yt8m_distill.bin.compare:run",
             "yt8m-cost = yt8m_distill.bin.cost:run",
             "yt8m-demo = yt8m_distill.bin.demo:run",
