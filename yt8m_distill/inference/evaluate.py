@@ -1,4 +1,4 @@
-"""A model against labelled records: every frame, in order, nothing random."""
+"""A model against labelled records: in order, every frame that it sees, the same ones each time."""
 
 import json
 import os
