@@ -50,6 +50,8 @@ class ExpandedSet:
     def __init__(self, output_dir, spec, maker, settings):
         self._folder, self._spec, self._maker, self._settings = output_dir.rstrip("/"), spec, maker, settings
         self._listed = {}
+        # Traced once: in a dataset's map it would be for every shard, which takes as long as a hundred videos.
+        self._parse = tf.function(lambda batch: parse_videos(batch, spec), [tf.TensorSpec([None], tf.string)])
 
     def plan(self, shards, num_videos=None, overwrite=False):
         """Decides what is to be written; with `overwrite`, removes what lies there under these names.
@@ -186,9 +188,9 @@ class ExpandedSet:
         """Yields (id, int64 (labels,), float32 (values,)) of every video of a shard."""
         # A whole shard is read to its end, so that damage there shows.
         records = serialized_records([shard.source]).take(-1 if shard.whole else shard.videos)
-        parsed = records.batch(_PARSED).map(lambda batch: parse_videos(batch, self._spec)).prefetch(2)
         try:
-            for batch in parsed.as_numpy_iterator():
+            for serialized in records.batch(_PARSED).prefetch(2):
+                batch = {key: value.numpy() for key, value in self._parse(serialized).items()}
                 means = np.concatenate([batch[name] for name in self._spec.names], axis=1)
                 if not (np.isfinite(means).all() and all(batch["id"])):
                     explain_failure([shard.source], self._spec)
