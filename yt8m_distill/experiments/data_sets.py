@@ -199,7 +199,7 @@ def _synthetic(made, level, quick):
 def _quick(data_set):
     """The same with few records, steps and units: to try whether everything runs."""
     models = {
-        name: (registered, {key: min(value, 8) if _is_size(key) else value for key, value in numbers.items()})
+        name: (registered, {key: min(value, 16) if _is_size(key) else value for key, value in numbers.items()})
         for name, (registered, numbers) in data_set.models.items()
     }
     training = dataclasses.replace(data_set.training, batch_size=32, num_epochs=2, log_steps=2)
