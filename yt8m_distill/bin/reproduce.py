@@ -20,7 +20,7 @@ from yt8m_distill.experiments.table_names import DATA, LEVELS
 FLAGS = flags.FLAGS
 
 flags.DEFINE_list("table", None, f"What to make, comma-separated: {', '.join(LEVELS)}.")
-flags.DEFINE_enum("data", "audioset", DATA, "What the records are.")
+flags.DEFINE_enum("data", "audioset", list(DATA), "What the records are.")
 flags.DEFINE_string("data_dir", None, "Folder with train/*.tfrecord and eval/*.tfrecord or validate/*.tfrecord.")
 flags.DEFINE_string("output_dir", os.path.join("runs", "reproduce"), "Where runs, made records and tables are written.")
 flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of every run, comma-separated.")
@@ -33,6 +33,9 @@ def main(arguments):
     command.no_arguments(arguments)
     if not FLAGS.table:
         raise InputError(f"--table is missing: one or more of {', '.join(LEVELS)}.")
+    for name in FLAGS.table:
+        if name not in LEVELS:
+            raise InputError(f"--table={name}: expected one of {', '.join(LEVELS)}.")
     seeds, frames = _numbers("seeds", 0), _numbers("frames", 1)
     if not seeds:
         raise InputError("--seeds is empty: expected numbers separated by commas.")

@@ -18,7 +18,7 @@ from yt8m_distill.experiments.fewer_frames.table3 import table3
 from yt8m_distill.experiments.fewer_frames.table4 import table4
 from yt8m_distill.experiments.fewer_frames.tables5and6 import table5, table6
 from yt8m_distill.experiments.runs import Runner
-from yt8m_distill.experiments.table_names import LEVELS
+from yt8m_distill.experiments.table_names import DATA, LEVELS
 from yt8m_distill.written_aside import written_aside
 
 _TABLES = {
@@ -50,16 +50,13 @@ def reproduce(name, data, data_dir, output_dir, seeds=(0, 1, 2), frames=(), quic
       (the table's text, paths of what was written).
 
     Raises:
-      InputError: no such table, data that do not fit it, or a package that pictures need is not there.
+      InputError: data that do not fit the table, or a package that pictures need is not there.
     """
-    if name not in _TABLES:
-        raise InputError(f"--table={name}: expected one of {', '.join(_TABLES)}.")
     plots.require("matplotlib", *(["sklearn"] if name == "fewer_frames/figure3" else []))
-    level = "video" if data == "video_level" else LEVELS[name][0]
+    level = DATA[data] or LEVELS[name][0]
     if level not in LEVELS[name]:
         raise InputError(f"--table={name} needs {LEVELS[name][0]}-level records and --data={data} holds {level} level.")
     data_set = open_data_set(data, data_dir, output_dir, level, quick)
-    _require_inputs(name, data_set)
     data_set = data_set.with_frames(frames)
     folder = os.path.join(output_dir, f"{data}-{level}" if data == "synthetic" else data) + ("-quick" if quick else "")
     table = _TABLES[name](data_set, Runner(folder, data_set.evaluation), list(seeds))
@@ -72,10 +69,3 @@ def reproduce(name, data, data_dir, output_dir, seeds=(0, 1, 2), frames=(), quic
         table.write_csv(file)
     table.draw(f"{path}.png")
     return text, [f"{path}.{ending}" for ending in ("txt", "csv", "png")]
-
-
-def _require_inputs(name, data_set):
-    if name == "multi_teacher/1" and len(data_set.features.names) != 2:
-        raise InputError(
-            f"--table={name} needs rgb and audio and --data={data_set.name} has {', '.join(data_set.features.names)}."
-        )

@@ -6,4 +6,5 @@ LEVELS = {
     "size_constrained/3": ("frame", "video"),
     "multi_teacher/1": ("video",),
 }
-DATA = ("audioset", "expanded", "video_level", "synthetic")
+# {name: level of the records; None for any}.
+DATA = {"audioset": "frame", "expanded": "frame", "video_level": "video", "synthetic": None}
