@@ -89,16 +89,16 @@ def test_every_run_of_table_1_is_what_its_row_says():
     assert weights == {
         ("rep",): (1, 0, 0),
         ("pred",): (0, 1, 0),
-        ("rep", "CE"): (1, 0, 1),
+        ("rep", "CE"): (1, 0, 0.1),
         ("pred", "CE"): (1, 1, 0),
-        BEST[1]: (1, 1, 1),
+        BEST[1]: (1, 1, 0.1),
     }
     parallel = family.student("parallel", ("rep",), 5, 1)
     assert (parallel.distillation.ground_truth_weight, parallel.distillation.student_head) == (0, "shared")
     assert parallel.joint_teacher.features == FRAMES.features
     assert parallel.by_epoch and not family.student("parallel", ("rep",), 3, 1).by_epoch
     intermediate = family.student(*BEST, 3, 1, intermediate=True)
-    assert intermediate.distillation.intermediate_weight == 1
+    assert intermediate.distillation.intermediate_weight == 0.1
     assert not intermediate.stored
 
 

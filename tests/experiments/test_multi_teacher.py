@@ -6,7 +6,8 @@ from made_runs import VIDEO, make_config, make_videos, video_record, write_shard
 
 from yt8m_distill.experiments import fusion, multi_teacher
 from yt8m_distill.experiments.claims import FAILS, HOLDS
-from yt8m_distill.experiments.runs import Plan, Runner
+from yt8m_distill.experiments.plans import Plan
+from yt8m_distill.experiments.runs import Runner
 
 SEEDS = [0, 1, 2]
 _GAPS = {"teacher": 0.60, "labels": 0.61, "one": 0.62, "three": 0.63}

@@ -10,7 +10,7 @@ import tensorflow as tf
 from made_runs import write_shards
 
 from yt8m_distill.errors import InputError
-from yt8m_distill.experiments import data_sets, plots
+from yt8m_distill.experiments import data_sets, plots, record_folders
 from yt8m_distill.experiments.reproduction import reproduce
 from yt8m_distill.experiments.shares import share_of
 from yt8m_distill.experiments.table_names import LEVELS
@@ -104,7 +104,7 @@ def test_made_records_are_made_once(level, tmp_path, monkeypatch):
         write_shards(folder, "train", [b"record"], 1)
         return type("Finished", (), {"returncode": 0})
 
-    monkeypatch.setattr(data_sets.subprocess, "run", run)
+    monkeypatch.setattr(record_folders.subprocess, "run", run)
     for _ in range(2):
         data_set = data_sets.open_data_set("synthetic", None, str(tmp_path), level)
     assert [command[2] for command in commands] == ["tfrecords_tools.synthesize"] * 2
@@ -124,7 +124,7 @@ def test_frames_are_made_around_the_means_of_video_level_records(tmp_path, monke
         write_shards(folder, "shard", [b"record"], 1)
         return type("Finished", (), {"returncode": 0})
 
-    monkeypatch.setattr(data_sets.subprocess, "run", run)
+    monkeypatch.setattr(record_folders.subprocess, "run", run)
     data_set = data_sets.open_data_set("expanded", str(tmp_path / "means"), str(tmp_path / "out"))
     assert [command[2] for command in commands] == ["tfrecords_tools.expand"] * 2
     assert f"--input_data_pattern={tmp_path}/means/validate/*.tfrecord" in commands[1]

@@ -8,7 +8,8 @@ from made_runs import FRAME, VIDEO, frame_record, make_config, make_videos, vide
 
 from yt8m_distill.distillation.soft_labels import SoftLabels
 from yt8m_distill.errors import InputError
-from yt8m_distill.experiments.runs import Plan, Runner
+from yt8m_distill.experiments.plans import Plan
+from yt8m_distill.experiments.runs import Runner
 from yt8m_distill.hyperparameters.distillation import DistillationParams, JointTeacher
 from yt8m_distill.run_config import load_config, newest_checkpoint
 from yt8m_distill.training.loop import TrainingLoop

@@ -6,16 +6,18 @@ Every set says what it is in its title, which stands above every table: real fra
 
 import dataclasses
 import os
-import subprocess
-import sys
 
-from yt8m_distill.data.shards import find_shards
 from yt8m_distill.errors import InputError
 from yt8m_distill.experiments.model_sizes import FRAME_MODELS, VIDEO_MODELS
+from yt8m_distill.experiments.record_folders import (
+    evaluation_folder,
+    find_split_shards,
+    is_frame_level,
+    make_records,
+)
 from yt8m_distill.hyperparameters import registry
 from yt8m_distill.hyperparameters.training import TrainingParams
 from yt8m_distill.spec import FeatureSpec
-from yt8m_distill.written_aside import written_aside
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +120,7 @@ def _audioset(data_dir, made):
     return DataSet(
         name="audioset",
         title="AudioSet, real frames (10 a clip)",
-        **_shards(data_dir),
+        **find_split_shards(data_dir),
         features=FeatureSpec(("audio_embedding",), (128,), 527, "frame", 10),
         training=TrainingParams(**_RECIPE),
         frames=(1, 2, 3, 5),
@@ -129,15 +131,15 @@ def _audioset(data_dir, made):
 
 
 def _expanded(data_dir, made):
-    if os.path.isdir(data_dir) and not _is_frame_level(data_dir):
-        for split, folder in (("train", "train"), ("eval", _evaluation_folder(data_dir))):
+    if os.path.isdir(data_dir) and not is_frame_level(data_dir):
+        for split, folder in (("train", "train"), ("eval", evaluation_folder(data_dir))):
             source = os.path.join(data_dir, folder, "*.tfrecord")
-            _make("expand", os.path.join(made, split), f"--input_data_pattern={source}", "--length_scale=0.2")
+            make_records("expand", os.path.join(made, split), f"--input_data_pattern={source}", "--length_scale=0.2")
         data_dir = made
     return DataSet(
         name="expanded",
         title="expanded: YouTube-8M's real labels and means, made frames (24 to 60 a video)",
-        **_shards(data_dir),
+        **find_split_shards(data_dir),
         features=FeatureSpec(max_frames=60),
         training=TrainingParams(**_RECIPE | {"base_learning_rate": 0.004}),
         frames=(1, 2, 3, 4, 6),
@@ -153,7 +155,7 @@ def _video_level(data_dir, made):
     return DataSet(
         name="video_level",
         title="YouTube-8M, real video-level records",
-        **_shards(data_dir),
+        **find_split_shards(data_dir),
         features=FeatureSpec(("mean_rgb", "mean_audio"), (1024, 128), 3862, "video"),
         training=TrainingParams(
             **_RECIPE | {"num_epochs": 10, "base_learning_rate": 0.002, "weight_decay": 1.0, "clip_gradient_norm": 0.0}
@@ -167,7 +169,7 @@ def _synthetic(made, level, quick):
     sizes = "32,8" if quick else "128,32"
     classes = 20 if quick else 100
     for split, videos, seed in (("train", 128 if quick else 8000, 0), ("eval", 64 if quick else 2000, 1)):
-        _make(
+        make_records(
             "synthesize",
             os.path.join(made, level, split),
             f"--level={level}",
@@ -183,7 +185,7 @@ def _synthetic(made, level, quick):
     return DataSet(
         name="synthetic",
         title=f"synthetic: made {'frames (24 to 60 a video)' if level == 'frame' else 'videos'}, made labels",
-        **_shards(os.path.join(made, level)),
+        **find_split_shards(os.path.join(made, level)),
         features=FeatureSpec(names, tuple(map(int, sizes.split(","))), classes, level, 60),
         training=TrainingParams(**_RECIPE),
         frames=(1, 2, 3, 4, 6) if level == "frame" else (),
@@ -214,38 +216,3 @@ def _quick(data_set):
 
 def _is_size(name):
     return name.endswith(("_cells", "_size", "_units"))
-
-
-def _shards(data_dir):
-    folders = {"train": "train", "evaluation": _evaluation_folder(data_dir)}
-    return {
-        part: tuple(find_shards(os.path.join(data_dir, folder, "*.tfrecord"), "--data_dir"))
-        for part, folder in folders.items()
-    }
-
-
-def _evaluation_folder(data_dir):
-    for folder in ("eval", "validate"):
-        if os.path.isdir(os.path.join(data_dir, folder)):
-            return folder
-    raise InputError(f"--data_dir={data_dir}: expected a folder that holds train/ and eval/ or validate/.")
-
-
-def _is_frame_level(data_dir):
-    import tensorflow as tf
-
-    record = next(iter(tf.data.TFRecordDataset(_shards(data_dir)["train"][:1]).take(1)))
-    return bool(tf.train.SequenceExample.FromString(record.numpy()).feature_lists.feature_list)
-
-
-def _make(tool, directory, *arguments):
-    """Runs a command of tfrecords_tools, unless it has filled the directory; one that was interrupted goes on."""
-    complete = f"{directory}.complete"
-    if os.path.exists(complete):
-        return
-    print(f"makes {directory}", flush=True)
-    command = [sys.executable, "-m", f"tfrecords_tools.{tool}", f"--output_dir={directory}", *arguments]
-    if subprocess.run(command, check=False).returncode:
-        raise InputError(f"{' '.join(command[1:])} failed, see above.")
-    with written_aside(complete):
-        pass

@@ -12,7 +12,7 @@ from yt8m_distill.experiments import plots
 from yt8m_distill.experiments.claims import Claim, above
 from yt8m_distill.experiments.fusion import fused_results
 from yt8m_distill.experiments.layout import Table, by_seed, cell, paper_cell, records, spread_note
-from yt8m_distill.experiments.runs import Plan
+from yt8m_distill.experiments.plans import Plan
 from yt8m_distill.hyperparameters.distillation import DistillationParams
 
 CITATION = 'Wu, Chiu & Wu, "Multi-teacher knowledge distillation for compressed video action recognition", ICASSP 2019'

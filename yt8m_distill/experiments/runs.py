@@ -19,50 +19,16 @@ from yt8m_distill.checksums import checkpoint_checksum
 from yt8m_distill.distillation.soft_labels import SoftLabels
 from yt8m_distill.errors import InputError
 from yt8m_distill.experiments.epoch_results import EpochResults
-from yt8m_distill.hyperparameters.distillation import Distillation, DistillationParams, JointTeacher, Teacher
-from yt8m_distill.hyperparameters.registry import ModelConfig
-from yt8m_distill.hyperparameters.training import TrainingParams
+from yt8m_distill.experiments.plans import teachers_first
+from yt8m_distill.hyperparameters.distillation import Distillation, Teacher
 from yt8m_distill.inference.evaluate import evaluate
 from yt8m_distill.inference.soft_labels import store_settings, write_soft_labels
 from yt8m_distill.run_config import RunConfig, find_run, restore_model
-from yt8m_distill.spec import FeatureSpec
 from yt8m_distill.training.loop import TrainingLoop
 from yt8m_distill.training.run_directory import prepare
 from yt8m_distill.written_aside import written_aside
 
 EVALUATION_BATCH = 512
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """A run to be made.
-
-    Attributes:
-      name: its directory; runs of one name are one run.
-      model, features, training: as in RunConfig.
-      shards: what it is trained on.
-      distillation: DistillationParams of a student, else None.
-      teachers: Plans of trained teachers, which count alike.
-      stored: whether the student reads what its teachers predict from a store, made once for all students of theirs.
-      joint_teacher: JointTeacher of parallel training.
-      by_epoch: whether the student, and a joint teacher, are evaluated after every epoch.
-    """
-
-    name: str
-    model: ModelConfig
-    features: FeatureSpec
-    training: TrainingParams
-    shards: tuple[str, ...]
-    distillation: DistillationParams | None = None
-    teachers: tuple["Plan", ...] = ()
-    stored: bool = True
-    joint_teacher: JointTeacher | None = None
-    by_epoch: bool = False
-
-    @property
-    def seed(self):
-        """The seed of its training."""
-        return self.training.seed
 
 
 class Runner:
@@ -88,7 +54,7 @@ class Runner:
           InputError: a directory holds a run of the same name that was made with something else.
           KeyboardInterrupt: a training was stopped by Ctrl-C, after it saved a checkpoint.
         """
-        order = _teachers_first(plans)
+        order = teachers_first(plans)
         done = sum(self._known(plan) is not None for plan in order)
         begin, count = time.monotonic(), 0
         for plan in order:
@@ -206,20 +172,6 @@ class Runner:
 def _metrics(model, spec, shards):
     results, _ = evaluate(model, spec, shards, batch_size=EVALUATION_BATCH, progress=False)
     return {name: results[name] for name in ("gap", "map", "hit_at_1", "perr", "loss")}
-
-
-def _teachers_first(plans):
-    """Every plan once, behind its teachers.
-
-    Raises:
-      ValueError: two plans have one name.
-    """
-    order = {}
-    for plan in plans:
-        for one in (*_teachers_first(plan.teachers), plan):
-            if order.setdefault(one.name, one) != one:
-                raise ValueError(f"Two runs are called {one.name}.")
-    return list(order.values())
 
 
 def _summary(result):

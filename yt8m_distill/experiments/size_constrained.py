@@ -11,7 +11,7 @@ import dataclasses
 from yt8m_distill.experiments import plots
 from yt8m_distill.experiments.claims import Claim, above, alike
 from yt8m_distill.experiments.layout import Table, by_seed, cell, paper_cell, records, spread_note
-from yt8m_distill.experiments.runs import Plan
+from yt8m_distill.experiments.plans import Plan
 from yt8m_distill.hyperparameters.distillation import DistillationParams
 
 CITATION = 'Skalic & Austin, "Building a Size Constrained Predictive Model", ECCV 2018 workshops'
