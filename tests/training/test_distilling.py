@@ -9,7 +9,7 @@ import tensorflow as tf
 from made_runs import FRAME, assert_same_run, make_config, rows, train
 
 from yt8m_distill.checksums import checkpoint_checksum
-from yt8m_distill.data.batches import multi_hot, view
+from yt8m_distill.data.batches import multi_hot, positions_key, view
 from yt8m_distill.data.pipeline import ReadOptions, read_batches
 from yt8m_distill.distillation.losses import prediction_loss, representation_loss
 from yt8m_distill.errors import InputError
@@ -270,7 +270,7 @@ def test_a_student_of_random_frames_draws_them_anew_in_every_epoch(frame_shards,
     for epoch in (0, 0, 1):
         dataset = read_batches(frame_shards, FRAME, ReadOptions(batch_size=8))
         batch = next(iter(objective.prepare(dataset, 7, epoch)))
-        drawn.append(batch["positions"].numpy())
+        drawn.append(batch[positions_key(spec)].numpy())
     assert (drawn[0] == drawn[1]).all()
     assert (drawn[0] != drawn[2]).any()
 

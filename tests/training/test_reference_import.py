@@ -10,6 +10,8 @@ from yt8m_distill.inference.evaluate import evaluate
 from yt8m_distill.models.classifier import build_model
 from yt8m_distill.models.reference_weights import load_reference_weights
 from yt8m_distill.run_config import find_run, restore_model
+from yt8m_distill.training import reference_import
+from yt8m_distill.training.loop import TrainingLoop
 from yt8m_distill.training.reference_import import import_reference, read_reference_checkpoint
 
 CONFIG = make_config("FrameLevelLogistic", FRAME, num_epochs=1)
@@ -144,3 +146,12 @@ def test_nothing_is_left_where_writing_fails(checkpoint, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         import_reference(CONFIG, checkpoint, str(tmp_path / "run"))
     assert os.listdir(tmp_path) == []
+
+
+def test_a_mixture_of_branches_is_resumed(shards, tmp_path):
+    """Its rows of metrics have parts, which the checkpoint has to hold places for."""
+    overrides = {"nextvlad_cluster_size": 4, "nextvlad_hidden_size": 16, "groups": 2, "gating_reduction": 2}
+    config = make_config("MixNeXtVLAD_tiny", FRAME, overrides, num_epochs=1)
+    run_dir = str(tmp_path / "run")
+    prefix = reference_import._write_run(config, build_model(config.model, config.features), 12, run_dir)
+    assert TrainingLoop(config, run_dir, shards).resumed_from == prefix

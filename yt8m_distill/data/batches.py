@@ -25,8 +25,8 @@ def view(batch, spec, source):
     Where features differ in their numbers of frames, `num_frames` counts those of the first feature of `source`.
 
     Args:
-      batch: dict by the batch contract, or part of one; for frames that are drawn at random, with "positions", see
-        `with_random_positions`.
+      batch: dict by the batch contract, or part of one; for frames that are drawn at random, with their
+        positions, see `with_random_positions`.
       spec: FeatureSpec of the model.
       source: FeatureSpec of the batch, such as `spec.union` makes of several.
 
@@ -51,15 +51,26 @@ def view(batch, spec, source):
     return {**{name: _rows_at(inputs[name], positions) for name in spec.names}, "num_frames": num_frames}
 
 
+def drawing_specs(specs, source):
+    """Those of `specs` that draw frames at random from batches of `source`, one of each `sampling`."""
+    drawing = {spec.sampling: spec for spec in specs if spec.frame_sampler == "random"}
+    return [spec for sampling, spec in drawing.items() if sampling != source.sampling]
+
+
+def positions_key(spec):
+    """Where a batch holds the positions of the frames that `spec` draws at random."""
+    return f"positions_{spec.frame_limit}_of_{spec.max_frames}"
+
+
 def with_random_positions(batch, spec, seed=None, epoch=0):
-    """A batch with the "positions" by which `view` draws frames at random: int32 (batch, k).
+    """A batch with the positions by which `view` draws frames at random: int32 (batch, k), under `positions_key`.
 
     For the input pipeline, where the batch still holds its ids. The draw is that of `read_batches` with the same
     arguments. A batch is returned as it is where `spec` draws nothing.
     """
     if spec.frame_sampler != "random":
         return batch
-    return {**batch, "positions": sampled_positions(batch["num_frames"], spec, batch["id"], seed, epoch)}
+    return {**batch, positions_key(spec): sampled_positions(batch["num_frames"], spec, batch["id"], seed, epoch)}
 
 
 def _require_viewable(spec, source):
@@ -72,9 +83,9 @@ def _require_viewable(spec, source):
 
 
 def _drawn_positions(batch, spec):
-    if "positions" not in batch or batch["positions"].shape[1] != spec.frame_limit:
+    if positions_key(spec) not in batch:
         raise InputError(f"the batch holds no positions of {spec.frame_limit} frames: see `with_random_positions`.")
-    return batch["positions"]
+    return batch[positions_key(spec)]
 
 
 def _rows_at(frames, positions):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from yt8m_distill.checksums import checkpoint_checksum, file_sha256
-from yt8m_distill.data.batches import input_signature, view, with_random_positions
+from yt8m_distill.data.batches import drawing_specs, input_signature, positions_key, view, with_random_positions
 from yt8m_distill.data.pipeline import ReadOptions, checked, read_batches
 from yt8m_distill.data.shard_fingerprint import shard_fingerprint
 from yt8m_distill.data.shards import count_records
@@ -102,8 +102,9 @@ def make_predict(models, specs, settings):
     source = union(specs)
     weights = [teacher.weight for teacher in settings.teachers]
     signature = input_signature(source)
-    for spec in _drawing(specs, source):
-        signature["positions"] = tf.TensorSpec([None, spec.frame_limit], tf.int32, "positions")
+    for spec in drawing_specs(specs, source):
+        key = positions_key(spec)
+        signature[key] = tf.TensorSpec([None, spec.frame_limit], tf.int32, key)
 
     @tf.function(input_signature=[signature], autograph=False)
     def predicted(batch):
@@ -126,14 +127,9 @@ def _kept(scores, top_k):
     return {"classes": classes, "scores": best, "rest": rest}
 
 
-def _drawing(specs, source):
-    """The specs that draw frames at random from what `source` reads."""
-    return [spec for spec in specs if spec.frame_sampler == "random" and spec.sampling != source.sampling]
-
-
 def _batches(path, specs, source, options):
     batches = read_batches([path], source, options, labelled=False)
-    for spec in _drawing(specs, source):
+    for spec in drawing_specs(specs, source):
         batches = batches.map(lambda batch, spec=spec: with_random_positions(batch, spec))
     return checked(batches, [path], source, labelled=False)
 

@@ -3,16 +3,16 @@
 import keras
 import tensorflow as tf
 
-from yt8m_distill.data.batches import dense_labels, view, with_random_positions
+from yt8m_distill.data.batches import dense_labels, drawing_specs, positions_key, view, with_random_positions
 from yt8m_distill.data.sampled_positions import sampled_positions
 from yt8m_distill.distillation.intermediate import intermediate_loss
 from yt8m_distill.distillation.losses import prediction_loss, representation_loss
 from yt8m_distill.distillation.mixture import soften
 from yt8m_distill.distillation.targets import StoredTargets
-from yt8m_distill.errors import InputError
 from yt8m_distill.spec import union
 from yt8m_distill.training.objective import Outcome, label_loss
 from yt8m_distill.training.stored_targets import joined
+from yt8m_distill.training.student_checks import require_fitting
 
 
 class DistillationObjective:
@@ -38,14 +38,14 @@ class DistillationObjective:
         self._params, self._label_loss = config.distillation.params, config.training.label_loss
         self.source = union([config.features, *targets.specs])
         self.teacher = givers[0] if self._params.parallel else None
-        self._classifier = givers[0].head.get_weights() if self._params.student_head == "copied" else None
+        require_fitting(model, config, targets, givers)
+        self._giver = givers[0] if self._params.student_head == "copied" else None
         self._stage = None
         self._projections = self._make_projections()
-        self._require_states()
         self.parts = self._part_names()
         projections = {f"projection_{index}": layer for index, layer in enumerate(self._projections) if layer}
         self.tracked = projections | ({"teacher": self.teacher} if self.teacher else {})
-        if self._classifier is not None:
+        if self._giver is not None:
             self._plug_in_classifier()
 
     @property
@@ -67,7 +67,7 @@ class DistillationObjective:
         """True where L_rep alone begins or ends; then the teacher's classifier is plugged in, if it is to be copied."""
         first = epoch < self._params.representation_epochs
         changed, self._stage = first != self._stage, first
-        if begins and not first and epoch == self._params.representation_epochs > 0 and self._classifier is not None:
+        if begins and not first and epoch == self._params.representation_epochs > 0 and self._giver is not None:
             self._plug_in_classifier()
         return changed
 
@@ -75,8 +75,8 @@ class DistillationObjective:
         """A dataset of whole batches, joined to stored predictions, with the positions of randomly sampled frames."""
         if isinstance(self._targets, StoredTargets):
             return joined(dataset, self._targets.store)
-        if self._spec.frame_sampler == "random" and self._spec.sampling != self.source.sampling:
-            return dataset.map(lambda batch: with_random_positions(batch, self._spec, seed, epoch))
+        for spec in drawing_specs([self._spec, *self._targets.specs], self.source):
+            dataset = dataset.map(lambda batch, spec=spec: with_random_positions(batch, spec, seed, epoch))
         return dataset
 
     def __call__(self, batch):
@@ -150,52 +150,25 @@ class DistillationObjective:
         )
 
     def _positions(self, batch, inputs):
-        """int32 (batch, k): the frames of the video that the student is given, -1 behind them."""
-        if not self._spec.sampled_frames:
+        """int32 (batch, k): which of the frames that the teacher may see the student is given, -1 behind them."""
+        if self._spec.sampling == self.source.sampling or not self._spec.sampled_frames:
             inside = tf.sequence_mask(inputs["num_frames"], dtype=tf.int32)
             return tf.cumsum(inside, axis=1) * inside - 1
-        return batch["positions"] if "positions" in batch else sampled_positions(batch["num_frames"], self._spec)
+        drawn = batch.get(positions_key(self._spec))
+        return sampled_positions(batch["num_frames"], self._spec) if drawn is None else drawn
 
     def _plug_in_classifier(self):
-        """Gives the student the teacher's classifier, as the teacher was at the start."""
-        weights = self._model.head.weights
-        expected, there = [w.shape for w in self._classifier], [tuple(w.shape) for w in weights]
-        if expected != there:
-            raise InputError(
-                f"the teacher's classifier has weights of {expected} and the student's {there}: give the student the "
-                "teacher's --video_level_classifier_model and sizes, or --student_head=own."
-            )
-        self._model.head.set_weights(self._classifier)
+        """Gives the student the teacher's classifier as it is now."""
+        self._model.head.set_weights(self._giver.head.get_weights())
 
     def _make_projections(self):
         """One linear map a teacher from the student's representation to its size; None where the sizes agree."""
         if not (self._params.representation_weight or self._params.representation_epochs):
             return []
-        student, teachers = self._model.representation_size, self._targets.representation_sizes
-        if self._params.project_representation:
-            return [_projection(student, teacher) for teacher in teachers]
-        for teacher in teachers:
-            if teacher != student:
-                raise InputError(
-                    f"L_rep compares a representation of {teacher} numbers (the teacher's) with one of {student} (the "
-                    "student's): give --project_representation, a student of the teacher's size, or "
-                    "--representation_weight=0."
-                )
-        return [None] * len(teachers)
-
-    def _require_states(self):
-        if not self._params.intermediate_weight:
-            return
-        if len(self._targets.models) != 1:
-            raise InputError(
-                f"--intermediate_weight compares with the states of one teacher: there are {len(self._targets.models)}."
-            )
-        for who, model in (("teacher", self._targets.models[0]), ("student", self._model)):
-            if not model.has_states:
-                raise InputError(
-                    f"--intermediate_weight needs intermediate states and the {who}, {model.name}, has none: recurrent "
-                    "models have."
-                )
+        sizes = self._targets.representation_sizes
+        if not self._params.project_representation:
+            return [None] * len(sizes)
+        return [_projection(self._model.representation_size, size) for size in sizes]
 
 
 def _projection(size, target_size):

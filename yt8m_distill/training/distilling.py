@@ -49,7 +49,10 @@ def _make_targets(config):
     store = SoftLabels(distillation.soft_labels.path)
     _require_unchanged(distillation.soft_labels, store.checksum)
     givers = distillation.teachers if distillation.params.student_head != "own" else ()
-    return StoredTargets(store, distillation.params), [restore_model(_unchanged_run(giver)) for giver in givers]
+    models = [restore_model(_unchanged_run(giver)) for giver in givers]
+    for model in models:
+        model.trainable = False
+    return StoredTargets(store, distillation.params), models
 
 
 def _unchanged_run(teacher):

@@ -46,10 +46,7 @@ class LabelObjective:
     parts = ()
 
     def __init__(self, model, spec, params):
-        if spec.level == "segment" and params.label_loss != "CrossEntropyLoss":
-            raise InputError(
-                f"--label_loss={params.label_loss}: rated segments are trained with CrossEntropyLoss alone."
-            )
+        require_label_loss(params.label_loss, spec.level)
         self._model, self._label_loss = model, params.label_loss
         self.source = spec
         self.tracked = {}
@@ -107,9 +104,20 @@ class CollaborativeObjective(LabelObjective):
 def make_learner(config):
     """(model, objective) of an ordinary run: RunConfig -> VideoClassifier, LabelObjective."""
     model = build_model(config.model, config.features)
+    return model, make_objective(model, config)
+
+
+def make_objective(model, config):
+    """The LabelObjective of a model of this RunConfig."""
     if model.has_branches and config.model.aggregator.cl_lambda:
-        return model, CollaborativeObjective(model, config.features, config.training, config.model.aggregator)
-    return model, LabelObjective(model, config.features, config.training)
+        return CollaborativeObjective(model, config.features, config.training, config.model.aggregator)
+    return LabelObjective(model, config.features, config.training)
+
+
+def require_label_loss(name, level):
+    """Raises InputError for a loss that knows no unrated classes, at segment level."""
+    if level == "segment" and name != "CrossEntropyLoss":
+        raise InputError(f"--label_loss={name}: rated segments are trained with CrossEntropyLoss alone.")
 
 
 def label_loss(name, labels, predictions, rated):

@@ -11,6 +11,7 @@ from yt8m_distill.models.classifier import build_model
 from yt8m_distill.models.reference_weights import load_reference_weights
 from yt8m_distill.run_config import save_config
 from yt8m_distill.training.checkpoints import RunCheckpoints
+from yt8m_distill.training.objective import make_objective
 from yt8m_distill.training.optimizers import make_optimizer
 from yt8m_distill.training.recent_steps import RecentSteps
 from yt8m_distill.training.schedules import make_schedule
@@ -126,7 +127,8 @@ def _write_run(config, model, step, run_dir):
     params = config.training
     optimizer = make_optimizer(params, make_schedule(params, params.max_steps or 1))
     optimizer.build(model.trainable_variables)
-    recent = RecentSteps(params.log_steps, params.batch_size, config.features.num_classes)
+    parts = make_objective(model, config).parts
+    recent = RecentSteps(params.log_steps, params.batch_size, config.features.num_classes, parts)
     tracked = {"model": model, "optimizer": optimizer, "recent": recent}
     aside = f"{run_dir}.{os.getpid()}.partial"
     try:

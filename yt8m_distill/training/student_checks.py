@@ -1,0 +1,89 @@
+"""Whether a student, its teachers and the losses between them go together: told before the first batch."""
+
+from yt8m_distill.distillation.targets import StoredTargets
+from yt8m_distill.errors import InputError
+from yt8m_distill.training.objective import require_label_loss
+
+
+def require_fitting(model, config, targets, givers):
+    """Finds what cannot be compared.
+
+    Args:
+      model: the student, a VideoClassifier.
+      config: its RunConfig.
+      targets: FrozenTeachers, JointTeacher or StoredTargets.
+      givers: the teachers whose classifier the student may take.
+
+    Raises:
+      InputError: with what does not fit.
+    """
+    params = config.distillation.params
+    require_label_loss(config.training.label_loss, config.features.level)
+    if isinstance(targets, StoredTargets):
+        _require_classes(targets.store, config.features)
+    if params.representation_weight or params.representation_epochs:
+        _require_representations(model, targets, params)
+    if params.intermediate_weight:
+        _require_states(model, config.features, targets)
+    if params.student_head != "own":
+        _require_head(model, givers[0], params.student_head)
+
+
+def _require_classes(store, features):
+    if store.num_classes != features.num_classes:
+        raise InputError(
+            f"the soft labels are of {store.num_classes} classes and the student has {features.num_classes}: give "
+            f"--num_classes={store.num_classes}, or another store."
+        )
+
+
+def _require_representations(model, targets, params):
+    student = model.representation_size
+    for teacher in () if params.project_representation else targets.representation_sizes:
+        if teacher != student:
+            raise InputError(
+                f"L_rep compares a representation of {teacher} numbers (the teacher's) with one of {student} (the "
+                "student's): give --project_representation, a student of the teacher's size, or "
+                "--representation_weight=0."
+            )
+
+
+def _require_states(model, features, targets):
+    if len(targets.models) != 1:
+        raise InputError(
+            f"--intermediate_weight compares with the states of one teacher: there are {len(targets.models)}."
+        )
+    [teacher], [spec] = targets.models, targets.specs
+    for who, owner in (("teacher", teacher), ("student", model)):
+        if not owner.has_states:
+            raise InputError(
+                f"--intermediate_weight needs intermediate states and the {who}, {owner.name}, has none: recurrent "
+                "models have."
+            )
+    if teacher.representation_size != model.representation_size:
+        raise InputError(
+            f"--intermediate_weight compares states of {teacher.representation_size} numbers (the teacher's) with "
+            f"those of {model.representation_size} (the student's): give a student of the teacher's size."
+        )
+    if spec.sampled_frames and spec.sampling != features.sampling:
+        raise InputError(
+            "--intermediate_weight compares states that have read the same frames, and the teacher reads "
+            f"{spec.sampled_frames} of a video ({spec.frame_sampler}): give a teacher of all frames, or a student of "
+            "the same ones."
+        )
+
+
+def _require_head(model, teacher, how):
+    expected = [tuple(weight.shape) for weight in teacher.head.weights]
+    there = [tuple(weight.shape) for weight in model.head.weights]
+    if expected != there:
+        raise InputError(
+            f"the teacher's classifier has weights of {expected} and the student's {there}: give the student the "
+            "teacher's --video_level_classifier_model and sizes, or --student_head=own."
+        )
+    if teacher.representation_size != model.representation_size:
+        raise InputError(
+            f"--student_head={how}: the teacher's classifier reads {teacher.representation_size} numbers and the "
+            f"student's representation has {model.representation_size}: give a student of the teacher's size, or "
+            "--student_head=own."
+        )
