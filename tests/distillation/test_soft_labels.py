@@ -118,7 +118,11 @@ def _other_shape(path):
     np.save(path, np.load(path)[:1])
 
 
-@pytest.mark.parametrize("damage", [_cut, _pickle, _other_shape, lambda path: path.write_bytes(b"")])
+def _one_bit(path):
+    path.write_bytes(path.read_bytes()[:-9] + bytes([path.read_bytes()[-9] ^ 1]) + path.read_bytes()[-8:])
+
+
+@pytest.mark.parametrize("damage", [_cut, _pickle, _other_shape, _one_bit, lambda path: path.write_bytes(b"")])
 def test_a_damaged_file_is_named(damage, tmp_path):
     write_store(tmp_path, SHARDS)
     damage(tmp_path / "b.tfrecord.npy")

@@ -1,6 +1,8 @@
 """Who teaches a student, in words."""
 
-from yt8m_distill.data.pipeline import checked, read_batches
+import dataclasses
+
+from yt8m_distill.data.pipeline import ReadOptions, checked, read_batches
 from yt8m_distill.distillation.soft_labels import SoftLabels
 from yt8m_distill.errors import InputError
 
@@ -22,7 +24,7 @@ def teacher_lines(config, shards):
     if distillation.soft_labels is None:
         return lines
     path = distillation.soft_labels.path
-    unknown, videos = _count_unknown(SoftLabels(path), shards, config.features)
+    unknown, videos = _count_unknown(SoftLabels(path), shards, config)
     if unknown == videos:
         raise InputError(
             f"{path} holds none of the {videos:,} videos of {shards[0]}, ...: was it made of other records?"
@@ -30,10 +32,13 @@ def teacher_lines(config, shards):
     return [*lines, f"soft labels {path}: {unknown:,} of {videos:,} videos are not in it and learn from labels alone"]
 
 
-def _count_unknown(store, shards, spec):
+def _count_unknown(store, shards, config):
     """(videos that the store does not hold, videos)."""
-    unknown = videos = 0
-    for batch in checked(read_batches(shards, spec, labelled=False), shards, spec, labelled=False):
+    unknown, videos, spec = 0, 0, config.features
+    if spec.level == "frame":  # of mapped records little more than the ids is then read
+        spec = dataclasses.replace(spec, sampled_frames=1, frame_sampler="first")
+    options = ReadOptions(record_index=config.training.record_index)
+    for batch in checked(read_batches(shards, spec, options, labelled=False), shards, spec, labelled=False):
         ids = batch["id"].numpy()
         unknown, videos = unknown + store.count_unmatched(ids), videos + len(ids)
     return unknown, videos

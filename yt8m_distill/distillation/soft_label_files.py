@@ -13,6 +13,7 @@ import os
 
 import numpy as np
 
+from yt8m_distill.checksums import file_sha256
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters.distillation import Teacher
 from yt8m_distill.written_aside import written_aside
@@ -135,7 +136,7 @@ def read_rows(directory, shard, settings, mapped=False):
 
     Args:
       shard: StoredShard.
-      mapped: map the file into memory instead of reading it.
+      mapped: map the file into memory instead of reading it; its bytes are then not compared with their checksum.
 
     Raises:
       InputError: the file is missing, damaged, or of other numbers than store.json says.
@@ -150,4 +151,6 @@ def read_rows(directory, shard, settings, mapped=False):
         raise InputError(f"{path} cannot be read: {error}. Remove it and write it again.") from error
     if not fits:
         raise InputError(f"{path} does not hold what store.json says: remove it and write it again.")
+    if not mapped and file_sha256(path) != shard.sha256:
+        raise InputError(f"{path} is damaged: its SHA-256 is not that of store.json. Remove it and write it again.")
     return rows
