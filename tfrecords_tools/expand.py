@@ -78,7 +78,7 @@ def _expand(spec):
     expanded = ExpandedSet(_OUTPUT_DIR.value, spec, maker, settings)
     to_write, complete = expanded.plan(find_shards(_INPUT_DATA_PATTERN.value), _NUM_VIDEOS.value, _OVERWRITE.value)
     videos = sum(shard.videos for shard in to_write)
-    with tqdm.tqdm(None, "expand", videos, unit="video", mininterval=0.5, delay=0.2) as bar:
+    with tqdm.tqdm(None, "expand", videos, unit="video", mininterval=0.5, delay=0.2, disable=None) as bar:
         totals = sum(expanded.write(shard, bar.update) for shard in to_write)
     print(_in_words(to_write, complete, totals, time.perf_counter() - started))
 
