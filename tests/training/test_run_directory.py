@@ -1,10 +1,13 @@
+import dataclasses
 import os
+import shutil
 
 import pytest
 from made_runs import FRAME, VIDEO, make_config, train
 
 from yt8m_distill.errors import InputError
-from yt8m_distill.run_config import load_config
+from yt8m_distill.hyperparameters.distillation import Distillation, DistillationParams, Teacher
+from yt8m_distill.run_config import load_config, save_config
 from yt8m_distill.training.run_directory import prepare
 
 
@@ -37,6 +40,37 @@ def test_training_numbers_may_change_and_are_listed(run_dir):
     assert changed == ["num_epochs: 1 -> 9", "base_learning_rate: 0.01 -> 0.5"]
     assert load_config(run_dir).training.num_epochs == 9
     prepare(make_config(num_epochs=1), run_dir)
+
+
+def _student(*teachers):
+    return dataclasses.replace(make_config(), distillation=Distillation(DistillationParams(), teachers))
+
+
+@pytest.fixture
+def student_dir(run_dir, tmp_path):
+    """A run with a checkpoint that says it is a student's."""
+    shutil.copytree(run_dir, tmp_path / "student")
+    save_config(_student(Teacher("runs/a", "12ab"), Teacher("runs/b", "34cd", 2.0)), str(tmp_path / "student"))
+    return str(tmp_path / "student")
+
+
+def test_a_teacher_may_lie_elsewhere(student_dir):
+    moved = _student(Teacher("/moved/a", "12ab"), Teacher("runs/b", "34cd", 2.0))
+    assert prepare(moved, student_dir) == ["teachers.0.path: runs/a -> /moved/a"]
+    assert load_config(student_dir) == moved
+
+
+@pytest.mark.parametrize(
+    ("teachers", "message"),
+    [
+        ((Teacher("runs/a", "12ab"), Teacher("runs/b", "ffff", 2.0)), r"teachers\.1\.checksum=34cd and .*=ffff"),
+        ((Teacher("runs/a", "12ab"), Teacher("runs/b", "34cd", 3.0)), r"teachers\.1\.weight=2\.0 and .*=3\.0"),
+        ((Teacher("runs/a", "12ab"),), r"teachers\.1={.*} and the command says teachers\.1=None"),
+    ],
+)
+def test_other_teachers_are_another_student(teachers, message, student_dir):
+    with pytest.raises(InputError, match=message):
+        prepare(_student(*teachers), student_dir)
 
 
 @pytest.mark.parametrize(

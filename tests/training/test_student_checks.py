@@ -59,6 +59,7 @@ def _student(teacher, params, spec=FRAME, cells=8, **training):
         (EVERY, STATES, {}, r"the teacher reads 4 of a video \(every\)"),
         (FRAME, ALONE | {"student_head": "shared"}, {"cells": 6}, "reads 8 numbers and the .* has 6"),
         (FRAME, {}, {"cells": 6}, "a representation of 8 numbers"),
+        (FRAME, {"representation_epochs": 3}, {"num_epochs": 3}, "=3 of --num_epochs=3 leave none"),
         (SEGMENT, {}, {"spec": SEGMENT, "label_loss": "HingeLoss"}, "--label_loss=HingeLoss: rated segments"),
     ],
 )

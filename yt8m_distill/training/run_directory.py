@@ -66,7 +66,7 @@ def _changes(old, new, run_dir):
     started = newest_checkpoint(run_dir) is not None
     for path, before, after in differences if started else ():
         part, _, name = path.partition(".")
-        if part != "training" or name in _FIXED:
+        if not _is_free(part, name):
             raise InputError(
                 f"{run_dir} was started with {name or part}={before} and the command says {name or part}={after}: "
                 "give the same, another --train_dir, or --start_new_model."
@@ -74,10 +74,21 @@ def _changes(old, new, run_dir):
     return [f"{path.partition('.')[2] or path}: {before} -> {after}" for path, before, after in differences]
 
 
+def _is_free(part, name):
+    """Whether a run may go on with another value. Of a teacher the checksum counts, not where it lies."""
+    return (part == "training" and name not in _FIXED) or (part == "distillation" and name.endswith(".path"))
+
+
 def _differences(old, new, path=""):
     for key in {**old, **new}:
-        before, after = old.get(key), new.get(key)
+        before, after = _parts(old.get(key)), _parts(new.get(key))
         if isinstance(before, dict) and isinstance(after, dict):
             yield from _differences(before, after, f"{path}{key}.")
         elif before != after:
-            yield path + key, before, after
+            yield f"{path}{key}", before, after
+
+
+def _parts(value):
+    """A list of dicts by number; anything else as it is."""
+    listed = isinstance(value, list | tuple) and value and isinstance(value[0], dict)
+    return dict(enumerate(value)) if listed else value

@@ -19,6 +19,7 @@ def require_fitting(model, config, targets, givers):
     """
     params = config.distillation.params
     require_label_loss(config.training.label_loss, config.features.level)
+    _require_second_stage(params.representation_epochs, config.training.num_epochs)
     if isinstance(targets, StoredTargets):
         _require_classes(targets.store, config.features)
     if params.representation_weight or params.representation_epochs:
@@ -27,6 +28,14 @@ def require_fitting(model, config, targets, givers):
         _require_states(model, config.features, targets)
     if params.student_head != "own":
         _require_head(model, givers[0], params.student_head)
+
+
+def _require_second_stage(representation_epochs, num_epochs):
+    if representation_epochs >= num_epochs:
+        raise InputError(
+            f"--representation_epochs={representation_epochs} of --num_epochs={num_epochs} leave none in which the "
+            "student learns to classify: give fewer of them, or more --num_epochs."
+        )
 
 
 def _require_classes(store, features):
