@@ -72,9 +72,12 @@ class ExpandedSet:
         with self._writing():
             tf.io.gfile.makedirs(self._folder)
             self._read_list()
-            if overwrite:
-                self._remove(planned)
+            replaced = planned if overwrite else []
+            for shard in replaced:
+                self._listed.pop(shard.name, None)
             self._check_settings()
+            for shard in replaced:
+                _remove(shard.path)
             complete = [shard for shard in planned if self._is_complete(shard)]
         return [shard for shard in planned if shard not in complete], complete
 
@@ -132,8 +135,14 @@ class ExpandedSet:
         path = f"{self._folder}/{LIST_NAME}"
         if tf.io.gfile.exists(path):
             with tf.io.gfile.GFile(path) as file:
-                content = json.load(file)
-            self._listed, self._earlier = content["shards"], content["settings"]
+                text = file.read()
+            try:
+                content = json.loads(text)
+                self._listed, self._earlier = content["shards"], content["settings"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise InputError(
+                    f"{path} is no list of expanded shards ({error!r}): choose another --output_dir, or empty it."
+                ) from error
 
     def _check_settings(self):
         changed = [name for name, value in self._settings.items() if self._listed and self._earlier.get(name) != value]
@@ -142,11 +151,6 @@ class ExpandedSet:
                 f"{self._folder} holds {len(self._listed)} shards expanded with {_flags(self._earlier, changed)}, now "
                 f"it is {_flags(self._settings, changed)}: choose another --output_dir, or --overwrite all of them."
             )
-
-    def _remove(self, planned):
-        for shard in planned:
-            self._listed.pop(shard.name, None)
-            _remove(shard.path)
 
     def _is_complete(self, shard):
         entry = self._listed.get(shard.name)

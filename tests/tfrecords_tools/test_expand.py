@@ -297,10 +297,12 @@ def test_complete_shards_are_written_again_only_when_told(tmp_path):
 def test_shards_of_other_settings_are_not_mixed(tmp_path):
     shards = write_shards(tmp_path / "video")
     expand(shards, tmp_path / "expanded")
+    before = contents(tmp_path / "expanded")
     with pytest.raises(InputError, match=r"2 shards expanded with --seed=0, now it is --seed=1"):
         expand(shards, tmp_path / "expanded", seed=1)
     with pytest.raises(InputError, match=r"expanded with --length_scale=0.1, now it is --length_scale=0.2"):
         expand(shards[:1], tmp_path / "expanded", overwrite=True, length_scale=0.2)
+    assert contents(tmp_path / "expanded") == before  # nothing was removed
     assert len(expand(shards, tmp_path / "expanded", seed=1, overwrite=True)[0]) == 2
 
 
@@ -351,6 +353,14 @@ def test_frame_level_records_are_refused(tmp_path):
         InputError, match=r"record 0: it is frame level \(audio: 4 bytes a frame, rgb: 16 bytes a frame\)"
     ):
         expand(written, tmp_path / "again")
+
+
+@pytest.mark.parametrize("text", ['{"note": 1', "[]", '{"shards": {}}'])
+def test_a_list_that_cannot_be_read_is_one_clear_line(text, tmp_path):
+    (tmp_path / "expanded").mkdir()
+    (tmp_path / "expanded" / "expanded.json").write_text(text)
+    with pytest.raises(InputError, match=r"expanded\.json is no list of expanded shards"):
+        expand(write_shards(tmp_path / "video"), tmp_path / "expanded")
 
 
 def test_damaged_shards_are_refused(tmp_path):
