@@ -44,6 +44,7 @@ flags.DEFINE_string("data_pattern", None, "Records for the predictions of --chec
 
 def made_store(folder, videos, top_k):
     """Writes a store of random scores for `videos` videos, and returns its directory."""
+    from yt8m_distill.checksums import file_sha256
     from yt8m_distill.distillation import soft_label_files as files
 
     settings = files.StoreSettings((), _CLASSES, top_k)
@@ -56,7 +57,8 @@ def made_store(folder, videos, top_k):
     directory = os.path.join(folder, f"{videos}_{top_k}")
     os.makedirs(directory)
     files.write_rows(directory, "made", rows)
-    files.write_settings(directory, settings, {"made": files.StoredShard("made", 0, "", videos, "", 1.0, 0.0)})
+    checksum = file_sha256(files.rows_path(directory, "made"))
+    files.write_settings(directory, settings, {"made": files.StoredShard("made", 0, "", videos, checksum, 1.0, 0.0)})
     return directory
 
 
