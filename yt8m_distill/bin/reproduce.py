@@ -9,6 +9,8 @@ video_level (YouTube-8M's real means), synthetic (all made). DIR holds train/ an
 are not made again, by any table; the same command goes on where it was stopped. Models and trainings suit two cores.
 """
 
+import concurrent.futures
+import multiprocessing
 import os
 
 from absl import flags
@@ -18,6 +20,8 @@ from yt8m_distill.errors import InputError
 from yt8m_distill.experiments.table_names import DATA, LEVELS
 
 FLAGS = flags.FLAGS
+
+_RUNS_OF_A_PROCESS = 16  # their graphs stay in its memory (see `Runner`)
 
 flags.DEFINE_list("table", None, f"What to make, comma-separated: {', '.join(LEVELS)}.")
 flags.DEFINE_enum("data", "audioset", list(DATA), "What the records are.")
@@ -39,16 +43,24 @@ def main(arguments):
     seeds, frames = _numbers("seeds", 0), _numbers("frames", 1)
     if not seeds:
         raise InputError("--seeds is empty: expected numbers separated by commas.")
-    command.import_tensorflow()
-
-    import tensorflow as tf
+    _start()
 
     from yt8m_distill.experiments.reproduction import reproduce
 
+    given = (FLAGS.data, FLAGS.data_dir, FLAGS.output_dir, seeds, frames, FLAGS.quick)
+    new = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, new, _start, max_tasks_per_child=_RUNS_OF_A_PROCESS) as executor:
+        for name in FLAGS.table:
+            text, paths = reproduce(name, *given, executor)
+            print(f"\n{text}\nwritten to {', '.join(paths)}", flush=True)
+
+
+def _start():
+    """What a process that makes runs does first."""
+    command.import_tensorflow()
+    import tensorflow as tf
+
     tf.get_logger().setLevel("ERROR")  # every run compiles its own steps: no retracing
-    for name in FLAGS.table:
-        text, paths = reproduce(name, FLAGS.data, FLAGS.data_dir, FLAGS.output_dir, seeds, frames, FLAGS.quick)
-        print(f"\n{text}\nwritten to {', '.join(paths)}", flush=True)
 
 
 def _numbers(flag, least):

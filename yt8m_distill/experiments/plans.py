@@ -1,10 +1,12 @@
 """What is to be trained: a run in numbers, and the runs that it learns from."""
 
 import dataclasses
+import os
 
 from yt8m_distill.hyperparameters.distillation import DistillationParams, JointTeacher
 from yt8m_distill.hyperparameters.registry import ModelConfig
 from yt8m_distill.hyperparameters.training import TrainingParams
+from yt8m_distill.run_config import RunConfig
 from yt8m_distill.spec import FeatureSpec
 
 
@@ -52,3 +54,14 @@ def teachers_first(plans):
             if order.setdefault(one.name, one) != one:
                 raise ValueError(f"Two runs are called {one.name}.")
     return list(order.values())
+
+
+def made_with(plan, evaluation):
+    """What decides how a run comes out, as plain values; `evaluation` are the shards it is evaluated on."""
+    parts = RunConfig(plan.features, plan.model, plan.training).to_dict()
+    parts["distillation"] = plan.distillation and dataclasses.asdict(plan.distillation)
+    parts["teachers"] = [made_with(teacher, evaluation) for teacher in plan.teachers]
+    joint = plan.joint_teacher
+    parts["joint_teacher"] = joint and RunConfig(joint.features, joint.model, plan.training).to_dict()
+    parts["data"] = [os.path.abspath(path) for path in (*plan.shards, "", *evaluation)]
+    return parts

@@ -35,7 +35,7 @@ _TABLES = {
 }
 
 
-def reproduce(name, data, data_dir, output_dir, seeds=(0, 1, 2), frames=(), quick=False):
+def reproduce(name, data, data_dir, output_dir, seeds=(0, 1, 2), frames=(), quick=False, executor=None):
     """Makes a table and writes it.
 
     Args:
@@ -45,6 +45,7 @@ def reproduce(name, data, data_dir, output_dir, seeds=(0, 1, 2), frames=(), quic
       seeds: numbers of at least 0, all different.
       frames: k of the students instead of the data set's, ascending.
       quick: sizes of seconds.
+      executor: see `Runner`.
 
     Returns:
       (the table's text, paths of what was written).
@@ -59,7 +60,7 @@ def reproduce(name, data, data_dir, output_dir, seeds=(0, 1, 2), frames=(), quic
     data_set = open_data_set(data, data_dir, output_dir, level, quick)
     data_set = data_set.with_frames(frames)
     folder = os.path.join(output_dir, f"{data}-{level}" if data == "synthetic" else data) + ("-quick" if quick else "")
-    table = _TABLES[name](data_set, Runner(folder, data_set.evaluation), list(seeds))
+    table = _TABLES[name](data_set, Runner(folder, data_set.evaluation, executor), list(seeds))
     path = os.path.join(folder, "tables", name.replace("/", "-"))
     os.makedirs(os.path.dirname(path), exist_ok=True)
     text = f"{table.title}\n  data: {data_set.title}\n{table.body}\n"
