@@ -48,7 +48,7 @@ def taught(tmp_path_factory):
     roads = {
         "serial-k30": ["--sampled_frames=5", "--teacher=teacher"],
         "parallel-k30": ["--sampled_frames=5", *small],
-        "soft_labels": ["--soft_labels=store", *small],
+        "soft_labels": ["--soft_labels=store", "--teacher=teacher", *small],
         "multi_teacher": ["--teacher=teacher,teacher", "--teacher_weights=2,1", "--feature_names=rgb"],
     }
     common = ["--train_data_pattern=train*.tfrecord", *_SHORT]
@@ -106,6 +106,9 @@ def test_the_output_and_the_run_name_the_teachers(taught):
     assert f"teacher {teacher.path}, weight 1, SHA-256 {teacher.checksum[:16]}..." in outputs[0]
     assert [t.weight for t in load_config(directory / "student-multi_teacher").distillation.teachers] == [2.0, 1.0]
     assert "0 of 20 videos are not in it" in outputs[2]
+    by_store = load_config(directory / "student-soft_labels").distillation
+    assert (by_store.teachers, by_store.soft_labels.path) == ((), str(directory / "store"))
+    assert "ckpt" not in outputs[2].split("starts a new run")[0]
 
 
 def test_the_same_command_goes_on(taught):

@@ -39,7 +39,7 @@ def main(arguments):
     teacher = runs[0].config if runs else None
     features = _features(teacher)
     model = _model(teacher, features, params)
-    distillation = Distillation(params, _teachers(runs), _soft_labels(), _joint_teacher(params, features))
+    distillation = Distillation(params, _teachers(runs, params), _soft_labels(), _joint_teacher(params, features))
     config = RunConfig(features, model, flag_groups.training_params(teacher and teacher.training), distillation)
     return train.start(config, FLAGS.train_dir or _default_directory(model, features))
 
@@ -64,9 +64,12 @@ def _model(teacher, features, params):
     return registry.for_frames(config, features.frame_limit)
 
 
-def _teachers(runs):
+def _teachers(runs, params):
+    """A Teacher of each run; none where soft labels take their place and the student has a classifier of its own."""
     from yt8m_distill.checksums import checkpoint_checksum
 
+    if FLAGS.soft_labels and params.student_head == "own":
+        return ()
     weights = FLAGS.teacher_weights or ["1"] * len(runs)
     try:
         numbers = [float(weight) for weight in weights]
@@ -84,9 +87,9 @@ def _teachers(runs):
 
 
 def _soft_labels():
-    from yt8m_distill.distillation.soft_labels import SoftLabels
+    from yt8m_distill.distillation.soft_label_files import store_checksum
 
-    return Teacher(FLAGS.soft_labels, SoftLabels(FLAGS.soft_labels).checksum) if FLAGS.soft_labels else None
+    return Teacher(FLAGS.soft_labels, store_checksum(FLAGS.soft_labels)) if FLAGS.soft_labels else None
 
 
 def _joint_teacher(params, features):

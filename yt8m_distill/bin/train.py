@@ -67,7 +67,7 @@ def _train(config, run_dir, shards, eval_shards):
     weights = sum(variable.value.shape.num_elements() for variable in loop.model.trainable_variables)
     print(f"{config.model.name}: {weights:,} trainable weights, {len(shards)} shards, {loop.total_steps or '?'} steps")
     if config.distillation:
-        print("\n".join(teacher_lines(config, shards)))
+        print("\n".join(teacher_lines(config, shards, loop.objective.store)))
     print(f"resumes {loop.resumed_from} (step {loop.step})" if loop.resumed_from else f"starts a new run in {run_dir}")
     checkpoint = loop.run()
     if loop.finished:

@@ -3,16 +3,16 @@
 import dataclasses
 
 from yt8m_distill.data.pipeline import ReadOptions, checked, read_batches
-from yt8m_distill.distillation.soft_labels import SoftLabels
 from yt8m_distill.errors import InputError
 
 
-def teacher_lines(config, shards):
+def teacher_lines(config, shards, store=None):
     """Lines that name the teachers of a student.
 
     Args:
       config: its RunConfig.
       shards: its training files; of soft labels it is said how many of their videos they do not hold.
+      store: the SoftLabels that it learns from, if any.
 
     Raises:
       InputError: the soft labels hold none of the videos.
@@ -20,11 +20,11 @@ def teacher_lines(config, shards):
     distillation = config.distillation
     if distillation.joint_teacher:
         return [f"the teacher, {distillation.joint_teacher.model.name} on all frames, is trained along"]
-    lines = [f"teacher {t.path}, weight {t.weight:g}, SHA-256 {t.checksum[:16]}..." for t in distillation.teachers]
     if distillation.soft_labels is None:
-        return lines
+        return [f"teacher {t.path}, weight {t.weight:g}, SHA-256 {t.checksum[:16]}..." for t in distillation.teachers]
+    lines = [f"classifier of {t.path}, SHA-256 {t.checksum[:16]}..." for t in distillation.teachers]
     path = distillation.soft_labels.path
-    unknown, videos = _count_unknown(SoftLabels(path), shards, config)
+    unknown, videos = _count_unknown(store, shards, config)
     if unknown == videos:
         raise InputError(
             f"{path} holds none of the {videos:,} videos of {shards[0]}, ...: was it made of other records?"

@@ -110,6 +110,12 @@ def read_settings(directory):
         raise InputError(f"{path} cannot be used: {error}. Was it written by another version?") from error
 
 
+def store_checksum(directory):
+    """SHA-256 of STORE/store.json, which holds that of every other file; raises what `read_settings` does."""
+    read_settings(directory)
+    return file_sha256(settings_path(directory))
+
+
 def row_dtype(settings, id_size):
     """The structured dtype of a video's row whose id has up to `id_size` bytes."""
     classes = np.uint16 if settings.num_classes <= _MOST_UINT16 else np.int32

@@ -7,8 +7,7 @@ workshops, equation 2; their data set of soft labels is a copy of the records wi
 import numpy as np
 from keras import ops
 
-from yt8m_distill.checksums import file_sha256
-from yt8m_distill.distillation.soft_label_files import read_rows, read_settings, row_dtype, settings_path
+from yt8m_distill.distillation.soft_label_files import read_rows, read_settings, row_dtype, store_checksum
 from yt8m_distill.errors import InputError
 
 
@@ -29,7 +28,7 @@ class SoftLabels:
 
     def __init__(self, directory):
         self.settings, shards = read_settings(directory)
-        self.checksum = file_sha256(settings_path(directory))
+        self.checksum = store_checksum(directory)
         self._rows = _joined_rows(directory, shards, self.settings)
         self._order = np.argsort(self._rows["id"], kind="stable")
         self._sorted_ids = self._rows["id"][self._order]

@@ -49,6 +49,11 @@ class DistillationObjective:
             self._plug_in_classifier()
 
     @property
+    def store(self):
+        """The SoftLabels that are read instead of running teachers, or None."""
+        return self._targets.store if isinstance(self._targets, StoredTargets) else None
+
+    @property
     def trainable_variables(self):
         """Variables of the student, of the projections, and of a teacher that learns along."""
         models = [self._model, *filter(None, self._projections), *([self.teacher] if self.teacher else [])]
@@ -73,8 +78,8 @@ class DistillationObjective:
 
     def prepare(self, dataset, seed, epoch):
         """A dataset of whole batches, joined to stored predictions, with the positions of randomly sampled frames."""
-        if isinstance(self._targets, StoredTargets):
-            return joined(dataset, self._targets.store)
+        if self.store is not None:
+            return joined(dataset, self.store)
         for spec in drawing_specs([self._spec, *self._targets.specs], self.source):
             dataset = dataset.map(lambda batch, spec=spec: with_random_positions(batch, spec, seed, epoch))
         return dataset
