@@ -151,7 +151,7 @@ def restore_model(run):
     """Builds the model of a run and loads the weights of its checkpoint.
 
     Returns:
-      A VideoClassifier in float32, whatever precision it was trained in.
+      A VideoClassifier, in float32 unless Keras's dtype policy says otherwise, whatever precision it was trained in.
 
     Raises:
       InputError: the checkpoint holds another model.

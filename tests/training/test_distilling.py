@@ -304,6 +304,18 @@ def test_roads_that_lead_nowhere_are_bad_input(arguments, line):
         Distillation(DistillationParams(**arguments))
 
 
+def test_the_branches_of_a_student_learn_as_those_of_any_run(frame_shards, teacher):
+    overrides = SMALL | {"mix_number": 2}
+    params = {"representation_weight": 0.0}
+    mixed = _config(_serial(teacher, **params), model="MixNeXtVLAD_tiny", overrides=overrides)
+    _, objective = make_student(mixed)
+    outcome = objective(_batch(frame_shards))
+    assert objective.parts == ("L_CE", "L_pred", "L_branches")
+    np.testing.assert_allclose(outcome.loss, sum(outcome.parts.values()), rtol=1e-5)
+    with pytest.raises(InputError, match="--parallel trains MixNeXtVLAD_tiny on the labels alone"):
+        make_student(_config(_parallel("MixNeXtVLAD_tiny", overrides), model="MixNeXtVLAD_tiny", overrides=overrides))
+
+
 def test_a_mixture_of_branches_trains_each_of_them(frame_shards, tmp_path):
     overrides = SMALL | {"mix_number": 2}
     loop = train(_config(spec=FRAME, model="MixNeXtVLAD_tiny", overrides=overrides), tmp_path, frame_shards)

@@ -99,12 +99,14 @@ def _leave(status):
 def help_text(doc):
     """The command's own words, then this project's flags; absl's and others' are left to `--helpfull`."""
     lines = [doc.strip(), ""]
-    for module, owned in flags.FLAGS.flags_by_module_dict().items():
-        if module.split(".")[0] in _OURS or module == sys.argv[0]:
-            lines += [_flag_text(flag) for flag in owned]
+    commands_own = ("__main__", sys.argv[0])
+    by_module = flags.FLAGS.flags_by_module_dict()
+    for module in sorted(by_module, key=lambda name: name not in commands_own):
+        if module.split(".")[0] in _OURS or module in commands_own:
+            lines += [_flag_text(flag) for flag in by_module[module]]
     return "\n".join([*lines, "", "Flags of the libraries: --helpfull. Flags from a file: --flagfile=FILE."])
 
 
 def _flag_text(flag):
-    default = "" if flag.default is None else f" (default: {flag.default_as_str})"
+    default = "" if flag.default in (None, "", []) else f" (default: {flag.default_as_str})"
     return flags.text_wrap(f"--{flag.name}: {flag.help}{default}", length=110, indent="    ", firstline_indent="  ")

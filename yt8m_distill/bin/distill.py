@@ -4,9 +4,9 @@
       --train_data_pattern='data/train*.tfrecord' --train_dir=runs/NeXtVLAD-k30
 
 --teacher names trained runs, --soft_labels a store that tfrecords_tools.soft_labels wrote of them, and --parallel
-trains the teacher along with its student. The student is of the teacher's family, features and training unless flags
-say otherwise, and its run is one like any other: evaluation, inference and export read what the student sees. Its
-config.json names the teachers and their checksums.
+trains the teacher along with its student. The student has its teacher's model, sizes, features and training (the seed
+too) unless flags say otherwise, whatever defaults stand below. Its run is one like any other: evaluation, inference and
+export read what the student sees. Its config.json names the teachers and their checksums.
 """
 
 import dataclasses
@@ -54,10 +54,10 @@ def _features(teacher):
 def _model(teacher, features, params):
     """The model of --model, or of the teacher's family, for as many frames as the student sees."""
     given = flag_groups.model_fields()
-    if FLAGS["model"].present or teacher is None:
-        config = registry.model_config(FLAGS.model, **given)
-    else:
-        config = registry.with_fields(teacher.model, **given)
+    config = registry.model_config(FLAGS.model)
+    if teacher and (not FLAGS["model"].present or config.name == teacher.model.name):
+        config = teacher.model
+    config = registry.with_fields(config, **given)
     chosen = "max_num_frames" in given and not params.parallel  # where it is the teacher's
     if not features.sampled_frames or chosen:
         return config

@@ -18,6 +18,8 @@ from yt8m_distill.hyperparameters.training import TrainingParams
 from yt8m_distill.spec import SAMPLERS, FeatureSpec
 
 FLAGS = flags.FLAGS
+# What is defined here belongs to the command that asks for it: --help lists a command's own flags first.
+flags.disclaim_key_flags()
 
 _DEFAULT_NAMES = {"frame": ("rgb", "audio"), "segment": ("rgb", "audio"), "video": ("mean_rgb", "mean_audio")}
 _SPEC_NUMBERS = ("num_classes", "max_frames", "sampled_frames", "frame_sampler")

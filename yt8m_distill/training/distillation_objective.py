@@ -10,7 +10,7 @@ from yt8m_distill.distillation.losses import prediction_loss, representation_los
 from yt8m_distill.distillation.mixture import soften
 from yt8m_distill.distillation.targets import StoredTargets
 from yt8m_distill.spec import union
-from yt8m_distill.training.objective import Outcome, label_loss
+from yt8m_distill.training.objective import Outcome, branch_loss, label_loss, learns_by_branches
 from yt8m_distill.training.stored_targets import joined
 from yt8m_distill.training.student_checks import require_fitting
 
@@ -19,7 +19,7 @@ class DistillationObjective:
     """The weighted sum of L_CE, L_pred, L_rep and intermediate L_rep; a joint teacher's own L_CE besides.
 
     Gradients reach the student (and the projections of its representation), and a joint teacher through its own L_CE
-    alone; a classifier shared with it gets both.
+    alone; a classifier shared with it gets both. The branches of a MixNeXtVLAD learn as in an ordinary run.
 
     Args:
       model: the student, a VideoClassifier.
@@ -39,6 +39,7 @@ class DistillationObjective:
         self.source = union([config.features, *targets.specs])
         self.teacher = givers[0] if self._params.parallel else None
         require_fitting(model, config, targets, givers)
+        self._branches = config.model.aggregator if learns_by_branches(config.model) else None
         self._giver = givers[0] if self._params.student_head == "copied" else None
         self._stage = None
         self._projections = self._make_projections()
@@ -89,15 +90,21 @@ class DistillationObjective:
         labels, rated = dense_labels(batch, self.source)
         target = self._targets(batch, self.source)
         inputs = view(batch, self._spec, self.source)
-        options = {"return_states": True} if self._params.intermediate_weight else {}
-        outputs = self._model(inputs, training=True, **options)
+        outputs = self._model(inputs, training=True, **self._asked())
         parts = {"L_CE": label_loss(self._label_loss, labels, outputs["predictions"], rated)}
         parts |= self._distances(batch, inputs, outputs, target)
+        if self._branches:
+            parts["L_branches"] = branch_loss(self._branches, outputs, labels, rated)
         loss = sum(weight * parts[name] for name, weight in self._weights().items())
         if target.predicted is not None:
             parts["teacher_L_CE"] = label_loss(self._label_loss, labels, target.predicted, rated)
             loss = loss + parts["teacher_L_CE"]
         return Outcome(loss, parts, labels, outputs["predictions"], rated)
+
+    def _asked(self):
+        """What the student is to return besides its predictions and its representation."""
+        asked = {"return_states": self._params.intermediate_weight, "return_branch_logits": self._branches}
+        return {name: True for name, needed in asked.items() if needed}
 
     def _weights(self):
         """{part: weight} in the loss of this epoch."""
@@ -108,6 +115,7 @@ class DistillationObjective:
             "L_pred": self._params.teacher_prediction_weight,
             "L_rep": self._params.representation_weight,
             "L_rep_intermediate": self._params.intermediate_weight,
+            "L_branches": float(self._branches is not None),
         }
         return {name: weight for name, weight in weights.items() if weight}
 

@@ -78,25 +78,21 @@ class LabelObjective:
 class CollaborativeObjective(LabelObjective):
     """The loss of a mixture of branches, each of which learns from the labels and from the mixture.
 
-    Takes what `LabelObjective` takes, and:
-
-    Args:
-      aggregator: MixNeXtVLADParams.
+    Takes what `LabelObjective` takes, and `aggregator`, its MixNeXtVLADParams.
     """
 
     parts = ("L_CE", "L_branches")
 
     def __init__(self, model, spec, params, aggregator):
         super().__init__(model, spec, params)
-        self._temperature, self._kl_weight = aggregator.cl_temperature, aggregator.cl_lambda
+        self._aggregator = aggregator
 
     def __call__(self, batch):
         labels, rated = dense_labels(batch, self.source)
         outputs = self._model(model_inputs(batch, self.source), training=True, return_branch_logits=True)
-        logits = outputs["mixture_logits"], outputs["branch_logits"]
         parts = {
             "L_CE": label_loss(self._label_loss, labels, outputs["predictions"], rated),
-            "L_branches": collaborative_loss(*logits, labels, self._temperature, self._kl_weight, rated),
+            "L_branches": branch_loss(self._aggregator, outputs, labels, rated),
         }
         return Outcome(sum(parts.values()), parts, labels, outputs["predictions"], rated)
 
@@ -109,9 +105,20 @@ def make_learner(config):
 
 def make_objective(model, config):
     """The LabelObjective of a model of this RunConfig."""
-    if model.has_branches and config.model.aggregator.cl_lambda:
+    if learns_by_branches(config.model):
         return CollaborativeObjective(model, config.features, config.training, config.model.aggregator)
     return LabelObjective(model, config.features, config.training)
+
+
+def learns_by_branches(config):
+    """Whether a model of this ModelConfig is a mixture whose branches have a loss of their own."""
+    return getattr(config.aggregator, "cl_lambda", 0) > 0
+
+
+def branch_loss(aggregator, outputs, labels, rated):
+    """`collaborative_loss` of what a model returned with its branches' logits, (batch,)."""
+    logits = outputs["mixture_logits"], outputs["branch_logits"]
+    return collaborative_loss(*logits, labels, aggregator.cl_temperature, aggregator.cl_lambda, rated)
 
 
 def require_label_loss(name, level):

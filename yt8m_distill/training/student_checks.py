@@ -2,7 +2,7 @@
 
 from yt8m_distill.distillation.targets import StoredTargets
 from yt8m_distill.errors import InputError
-from yt8m_distill.training.objective import require_label_loss
+from yt8m_distill.training.objective import learns_by_branches, require_label_loss
 
 
 def require_fitting(model, config, targets, givers):
@@ -20,6 +20,7 @@ def require_fitting(model, config, targets, givers):
     params = config.distillation.params
     require_label_loss(config.training.label_loss, config.features.level)
     _require_second_stage(params.representation_epochs, config.training.num_epochs)
+    _require_one_loss(config.distillation.joint_teacher)
     if isinstance(targets, StoredTargets):
         _require_classes(targets.store, config.features)
     if params.representation_weight or params.representation_epochs:
@@ -35,6 +36,14 @@ def _require_second_stage(representation_epochs, num_epochs):
         raise InputError(
             f"--representation_epochs={representation_epochs} of --num_epochs={num_epochs} leave none in which the "
             "student learns to classify: give fewer of them, or more --num_epochs."
+        )
+
+
+def _require_one_loss(joint_teacher):
+    if joint_teacher and learns_by_branches(joint_teacher.model):
+        raise InputError(
+            f"--parallel trains {joint_teacher.model.name} on the labels alone, and its branches would have a loss of "
+            "their own: give --cl_lambda=0, or train it first."
         )
 
 
