@@ -48,7 +48,7 @@ def test_students_of_labels_of_one_and_of_three_teachers_stand_below_the_teacher
         VIDEOS.features.names,
     ]
     assert audio.teachers == (by_name["audio-teacher-seed1"],)
-    assert rgb.distillation.temperature == 2
+    assert (rgb.distillation.ground_truth_weight, rgb.distillation.teacher_prediction_weight) == (0.5, 0.5)
     # The last shard is held out, to find the weights of the fusion.
     assert {plan.shards for plan in plans} == {("train0.tfrecord",)}
 
