@@ -203,6 +203,23 @@ def test_two_stages_learn_the_representation_first_and_then_plug_in_the_classifi
     assert all(map(np.array_equal, given, seen[0]))
 
 
+def test_intermediate_matching_ends_with_the_first_stage_where_l_rep_does(frame_shards, recurrent_teacher):
+    params = {"representation_epochs": 1, "intermediate_weight": 0.5, "teacher_prediction_weight": 0.0}
+    batch, losses = _batch(frame_shards), {}
+    for weight in (0.0, 2.0):
+        config = _recurrent(_serial(recurrent_teacher, representation_weight=weight, **params), num_epochs=2)
+        _, objective = make_student(config)
+        for epoch in (0, 1):
+            objective.enter_epoch(epoch, True)
+            losses[weight, epoch] = outcome = objective(batch)
+    parts = outcome.parts
+    np.testing.assert_allclose(losses[0.0, 0].loss, parts["L_rep"] + 0.5 * parts["L_rep_intermediate"], rtol=1e-5)
+    np.testing.assert_allclose(losses[0.0, 1].loss, parts["L_CE"], rtol=1e-5)
+    both = 2.0 * parts["L_rep"] + 0.5 * parts["L_rep_intermediate"]
+    np.testing.assert_allclose(losses[2.0, 0].loss, both, rtol=1e-5)
+    np.testing.assert_allclose(losses[2.0, 1].loss, parts["L_CE"] + both, rtol=1e-5)
+
+
 @pytest.mark.parametrize("road", ["serial", "parallel", "staged"])
 def test_a_student_that_was_stopped_ends_bit_identical_to_one_that_was_not(
     road, frame_shards, recurrent_teacher, tmp_path

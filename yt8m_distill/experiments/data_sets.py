@@ -134,16 +134,16 @@ def _expanded(data_dir, made):
     if os.path.isdir(data_dir) and not is_frame_level(data_dir):
         for split, folder in (("train", "train"), ("eval", evaluation_folder(data_dir))):
             source = os.path.join(data_dir, folder, "*.tfrecord")
-            make_records("expand", os.path.join(made, split), f"--input_data_pattern={source}", "--length_scale=0.2")
+            make_records("expand", os.path.join(made, split), f"--input_data_pattern={source}", "--length_scale=0.1")
         data_dir = made
     return DataSet(
         name="expanded",
-        title="expanded: YouTube-8M's real labels and means, made frames (24 to 60 a video)",
+        title="expanded: YouTube-8M's real labels and means, made frames (12 to 30 a video)",
         **find_split_shards(data_dir),
-        features=FeatureSpec(max_frames=60),
+        features=FeatureSpec(max_frames=30),
         training=TrainingParams(**_RECIPE | {"base_learning_rate": 0.004}),
-        frames=(1, 2, 3, 4, 6),
-        more_frames=(12, 30),
+        frames=(1, 2, 3),
+        more_frames=(6, 15),
         blocks=10,
         models=FRAME_MODELS,
         initial_probability=0.001,

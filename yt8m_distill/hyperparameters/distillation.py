@@ -51,7 +51,9 @@ class DistillationParams:
     teacher_prediction_weight: float = field(1.0, "Weight of L_pred: distance from the teachers' predictions.")
     representation_weight: float = field(1.0, "Weight of L_rep: squared distance from the teacher's representation.")
     intermediate_weight: float = field(0.0, "Weight of L_rep at the states after single frames or blocks (equation 3).")
-    representation_epochs: int = field(0, "First so many epochs with L_rep alone; then the weights above hold.")
+    representation_epochs: int = field(
+        0, "First so many epochs with L_rep (and its intermediate form) alone; --representation_weight=0 ends it then."
+    )
     prediction_distance: str = field("kl", f"L_pred: one of {', '.join(DISTANCES)}.")
     temperature: float = field(1.0, "T by which teachers' and student's logits are divided for L_pred (times T^2).")
     teacher_output: str = field("sigmoid", "sigmoid: several labels a video; softmax: one label a video.")

@@ -108,21 +108,25 @@ class DistillationObjective:
 
     def _weights(self):
         """{part: weight} in the loss of this epoch."""
-        if self._stage:
-            return {"L_rep": self._params.representation_weight or 1.0}
+        params = self._params
+        ended = params.representation_epochs and not params.representation_weight
         weights = {
-            "L_CE": self._params.ground_truth_weight,
-            "L_pred": self._params.teacher_prediction_weight,
-            "L_rep": self._params.representation_weight,
-            "L_rep_intermediate": self._params.intermediate_weight,
+            "L_CE": params.ground_truth_weight,
+            "L_pred": params.teacher_prediction_weight,
+            "L_rep": params.representation_weight,
+            "L_rep_intermediate": 0.0 if ended else params.intermediate_weight,
             "L_branches": float(self._branches is not None),
         }
+        if self._stage:
+            weights = {"L_rep": params.representation_weight or 1.0, "L_rep_intermediate": params.intermediate_weight}
         return {name: weight for name, weight in weights.items() if weight}
 
     def _part_names(self):
         names = dict.fromkeys(["L_CE", *self._weights()])
         if self._params.representation_epochs:
             names["L_rep"] = None
+        if self._params.intermediate_weight:
+            names["L_rep_intermediate"] = None
         if self.teacher:
             names["teacher_L_CE"] = None
         if isinstance(self._targets, StoredTargets):

@@ -1,6 +1,6 @@
 """The runs of "fewer frames": a teacher on all frames, models on k frames without help, and students on k frames.
 
-What the paper leaves open is chosen here: L_CE and L_pred weigh 1 and L_rep 0.1, since the states of a teacher that
+What the paper leaves open is chosen here: L_CE and L_pred weigh 1 and L_rep 0.02, since the states of a teacher that
 learns along move so far that L_rep would drown L_CE (docs/decisions.md); L_pred is the Bernoulli divergence, since
 scores normalised over the classes (the authors' code) leave their scale free, by which GAP compares videos; serial
 students start from the teacher's classifier and read its predictions and representation from a store; L_rep alone
@@ -14,7 +14,7 @@ from yt8m_distill.experiments.data_sets import DataSet
 from yt8m_distill.experiments.plans import Plan
 from yt8m_distill.hyperparameters.distillation import DistillationParams, JointTeacher
 
-_REPRESENTATION_WEIGHT = 0.1
+_REPRESENTATION_WEIGHT = 0.02
 
 SAMPLERS = {
     "uniform": "Uniform-k",
@@ -88,7 +88,7 @@ class Family:
             ground_truth_weight=float("CE" in losses or two_stages),
             teacher_prediction_weight=float("pred" in losses),
             representation_weight=_REPRESENTATION_WEIGHT * ("rep" in losses and not two_stages),
-            intermediate_weight=_REPRESENTATION_WEIGHT * intermediate,
+            intermediate_weight=(1.0 if two_stages else _REPRESENTATION_WEIGHT) * intermediate,
             representation_epochs=round(0.6 * epochs) if two_stages else 0,
             prediction_distance="bernoulli_kl",
             student_head="copied" if mode == "serial" else "shared",
