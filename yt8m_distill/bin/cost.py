@@ -61,9 +61,7 @@ def _run():
     """[(ModelConfig, FeatureSpec)] of --checkpoint."""
     from yt8m_distill.run_config import find_run
 
-    own = FLAGS.get_flags_for_module(flag_groups.__name__)
-    given = [flag.name for flag in own if flag.present and flag.name not in ("checkpoint", "train_dir")]
-    if given:
+    if given := flag_groups.given_of_model_and_data():
         raise InputError(f"--{given[0]} and --checkpoint: the run says what its model is, so drop one of them.")
     config = find_run(FLAGS.checkpoint).config
     return [(config.model, config.features)]

@@ -23,6 +23,7 @@ flags.disclaim_key_flags()
 
 _DEFAULT_NAMES = {"frame": ("rgb", "audio"), "segment": ("rgb", "audio"), "video": ("mean_rgb", "mean_audio")}
 _SPEC_NUMBERS = ("num_classes", "max_frames", "sampled_frames", "frame_sampler")
+_DATA_FLAGS = ("feature_names", "feature_sizes", *_SPEC_NUMBERS, "frame_features", "segment_labels")
 
 
 def define_data_flags():
@@ -88,6 +89,11 @@ def define_model_flags():
 def model_config():
     """The ModelConfig of --model, with the numbers given as flags."""
     return registry.model_config(FLAGS.model, **model_fields())
+
+
+def given_of_model_and_data():
+    """Names of the model and data flags that are given."""
+    return [name for name in ("model", *registry.all_fields(), *_DATA_FLAGS) if FLAGS[name].present]
 
 
 def model_fields():
