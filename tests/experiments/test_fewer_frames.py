@@ -89,9 +89,9 @@ def test_every_run_of_table_1_is_what_its_row_says():
     assert weights == {
         ("rep",): (1, 0, 0),
         ("pred",): (0, 1, 0),
-        ("rep", "CE"): (1, 0, 0.1),
+        ("rep", "CE"): (1, 0, 0.02),
         ("pred", "CE"): (1, 1, 0),
-        BEST[1]: (1, 1, 0.1),
+        BEST[1]: (1, 1, 0.02),
     }
     parallel = family.student("parallel", ("rep",), 5, 1)
     assert (parallel.distillation.ground_truth_weight, parallel.distillation.student_head) == (0, "shared")

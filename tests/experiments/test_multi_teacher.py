@@ -10,13 +10,13 @@ from yt8m_distill.experiments.plans import Plan
 from yt8m_distill.experiments.runs import Runner
 
 SEEDS = [0, 1, 2]
-_GAPS = {"teacher": 0.60, "labels": 0.61, "one": 0.62, "three": 0.63}
+_GAPS = {"teacher": 0.60, "labels": 0.61, "one": 0.62, "three": 0.63, "weighted": 0.64}
 
 
 def table(monkeypatch, gaps, plans=None):
     def fused(runner, fused_plans, held_out, name):
         gap = gaps[name.split("-")[0]] + 0.01
-        return {"gap": gap, "map": gap / 2, "weights": [0.4, 0.2, 0.4]}
+        return {"gap": gap, "map": gap / 2, "weights": [0.4, 0.0, 0.6]}
 
     def gap(plan):
         if plans is not None:
@@ -32,12 +32,12 @@ def test_students_of_labels_of_one_and_of_three_teachers_stand_below_the_teacher
     made = table(monkeypatch, _GAPS, plans)
     titles = [row[0] for row in made.rows[2:] if row[0]]
     assert titles == list(multi_teacher._KINDS.values())
-    assert made.rows[-2][1:] == ["rgb + audio", "0.630 (0) [+0.030]", "0.315 (0)", "|", "residual", "83.92", "48.39"]
+    assert made.rows[-6][1:] == ["rgb + audio", "0.630 (0) [+0.030]", "0.315 (0)", "|", "residual", "83.92", "48.39"]
     assert made.rows[5][1:] == ["Fusion", "0.610 (0)", "0.305 (0)", "|", "Fusion", "90.29", "56.51"]
-    assert "0.4/0.2/0.4" in made.body
-    assert [claim.verdict for claim in made.claims] == [HOLDS] * 4
+    assert "0.4/0.0/0.6" in made.body
+    assert [claim.verdict for claim in made.claims] == [HOLDS] * 6
     worse = table(monkeypatch, {kind: 1 - gap for kind, gap in _GAPS.items()})
-    assert [claim.verdict for claim in worse.claims] == [FAILS, FAILS, FAILS, HOLDS]
+    assert [claim.verdict for claim in worse.claims] == [FAILS] * 5 + [HOLDS]
 
     by_name = {plan.name: plan for plan in plans}
     rgb, audio = by_name["rgb-three-seed1"], by_name["audio-one-seed1"]
@@ -47,6 +47,9 @@ def test_students_of_labels_of_one_and_of_three_teachers_stand_below_the_teacher
         ("mean_audio",),
         VIDEOS.features.names,
     ]
+    weighted = by_name["audio-weighted-seed1"]
+    assert [teacher.name for teacher in weighted.teachers] == ["rgb-teacher-seed1", "rgb+audio-teacher-seed1"]
+    assert (weighted.weights, rgb.weights) == ((0.4, 0.6), (1.0, 1.0, 1.0))
     assert audio.teachers == (by_name["audio-teacher-seed1"],)
     assert (rgb.distillation.ground_truth_weight, rgb.distillation.teacher_prediction_weight) == (0.5, 0.5)
     # The last shard is held out, to find the weights of the fusion.

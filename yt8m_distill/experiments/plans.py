@@ -19,7 +19,8 @@ class Plan:
       model, features, training: as in RunConfig.
       shards: what it is trained on.
       distillation: DistillationParams of a student, else None.
-      teachers: Plans of trained teachers, which count alike.
+      teachers: Plans of trained teachers.
+      teacher_weights: mu of each; none where they count alike.
       stored: whether the student reads what its teachers predict from a store, made once for all students of theirs.
       joint_teacher: JointTeacher of parallel training.
       by_epoch: whether the student, and a joint teacher, are evaluated after every epoch.
@@ -32,9 +33,15 @@ class Plan:
     shards: tuple[str, ...]
     distillation: DistillationParams | None = None
     teachers: tuple["Plan", ...] = ()
+    teacher_weights: tuple[float, ...] = ()
     stored: bool = True
     joint_teacher: JointTeacher | None = None
     by_epoch: bool = False
+
+    @property
+    def weights(self):
+        """mu of each teacher."""
+        return self.teacher_weights or (1.0,) * len(self.teachers)
 
     @property
     def seed(self):
@@ -61,6 +68,8 @@ def made_with(plan, evaluation):
     parts = RunConfig(plan.features, plan.model, plan.training).to_dict()
     parts["distillation"] = plan.distillation and dataclasses.asdict(plan.distillation)
     parts["teachers"] = [made_with(teacher, evaluation) for teacher in plan.teachers]
+    if plan.teacher_weights:
+        parts["teacher_weights"] = list(plan.teacher_weights)
     joint = plan.joint_teacher
     parts["joint_teacher"] = joint and RunConfig(joint.features, joint.model, plan.training).to_dict()
     parts["data"] = [os.path.abspath(path) for path in (*plan.shards, "", *evaluation)]

@@ -84,7 +84,10 @@ def _config(plan, output_dir):
         runs = [find_run(os.path.join(output_dir, teacher.name)) for teacher in plan.teachers]
         store = _store(plan, runs, output_dir) if plan.stored and runs else None
         needs_teachers = store is None or plan.distillation.student_head != "own"
-        teachers = [Teacher(run.checkpoint, checkpoint_checksum(run.checkpoint)) for run in runs]
+        teachers = [
+            Teacher(run.checkpoint, checkpoint_checksum(run.checkpoint), weight)
+            for run, weight in zip(runs, plan.weights, strict=True)
+        ]
         distillation = Distillation(
             plan.distillation, tuple(teachers) if needs_teachers else (), store, plan.joint_teacher
         )
@@ -97,7 +100,7 @@ def _store(plan, runs, output_dir):
     models, specs = [restore_model(run) for run in runs], [run.config.features for run in runs]
     settings = store_settings(
         runs,
-        [1.0] * len(runs),
+        list(plan.weights),
         top_k=0,
         temperature=plan.distillation.temperature,
         output=plan.distillation.teacher_output,
