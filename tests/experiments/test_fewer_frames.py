@@ -98,7 +98,7 @@ def test_every_run_of_table_1_is_what_its_row_says():
     assert parallel.joint_teacher.features == FRAMES.features
     assert parallel.by_epoch and not family.student("parallel", ("rep",), 3, 1).by_epoch
     intermediate = family.student(*BEST, 3, 1, intermediate=True)
-    assert intermediate.distillation.intermediate_weight == 0.1
+    assert intermediate.distillation.intermediate_weight == 0.02
     assert not intermediate.stored
 
 
