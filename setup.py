@@ -40,7 +40,7 @@ setup(
             "yt8m-synthesize = tfrecords_tools.synthesize:run",
             "yt8m-show = tfrecords_tools.show:run",
             "yt8m-verify = tfrecords_tools.verify:run",
-            "yt8m-soft-labels = tfrecords_tools.soft_labels:run",
+            "yt8m-soft-labels = yt8m_distill.bin.soft_labels:run",
             "yt8m-expand = tfrecords_tools.expand:run",
             "yt8m-index = tfrecords_tools.index:run",
             "yt8m-download = tfrecords_tools.download:run",

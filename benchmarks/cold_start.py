@@ -154,7 +154,7 @@ def train_with_stamps(arguments, start):
 
     make_step = loop.make_train_step
     loop.make_train_step = lambda *given: stamps.wrap(make_step(*given), "step")
-    stamps.replace(loop, "build_model", "build")
+    stamps.replace(loop, "make_learner", "build")
     stamps.replace(loop.TrainingLoop, "__init__", "loop")
     stamps.replace(checkpoints.RunCheckpoints, "save", "checkpoint")
     train.main([])
