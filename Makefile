@@ -5,6 +5,8 @@ STACK ?= default
 MODEL ?= NeXtVLAD
 RUN ?= runs/$(MODEL)
 FLAGS ?=
+# Processes that share the tests, a file at a time.
+JOBS ?= 2
 TRAIN_DATA ?=
 EVAL_DATA ?=
 TEST_DATA ?= $(EVAL_DATA)
@@ -81,7 +83,7 @@ export: $(READY)  ## RUN=runs/NeXtVLAD EXPORT=exports/NeXtVLAD
 	$(PYTHON) -m yt8m_distill.bin.export --checkpoint=$(RUN) --output_dir=$(EXPORT) --overwrite $(FLAGS)
 
 test: $(READY)  ## the whole suite
-	$(PYTHON) -m pytest $(FLAGS)
+	$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(FLAGS)
 
 test-jax:  ## every model on JAX against TensorFlow, in .venv-jax
 	$(MAKE) test STACK=jax FLAGS='tests/conformance/test_other_backends.py tests/benchmarks/test_model_step.py'

@@ -23,7 +23,7 @@ setup(
         "io": ["tensorflow==2.16.2", "tensorflow-io==0.37.1"],
         # The papers' tables and figures: pictures, and t-SNE.
         "reproduce": ["matplotlib>=3.8", "scikit-learn>=1.4"],
-        "test": ["pytest>=8", "ruff>=0.6"],
+        "test": ["pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6"],
     },
     entry_points={
         "console_scripts": [
