@@ -4,7 +4,8 @@ The paper's inputs (I-frame, motion vector, residual) are modalities here: rgb, 
 large hidden layers, students small ones; a student learns from labels alone, from the teacher of its own input, or from
 all three, which count alike (equation 10 with equal mu) or as their late fusion has it. The students of one kind are
 fused late: a weighted mean of their predictions. Its weights, and mu, are the best of a grid on shards that were held
-out of the training data.
+out of the training data. Lambda of equation 9 is 0.5 and T is 1: at T = 2 the sigmoids of thousands of unlikely classes
+outweigh those of the labels.
 """
 
 import dataclasses
@@ -13,8 +14,7 @@ from yt8m_distill.experiments import plots
 from yt8m_distill.experiments.claims import Claim, above
 from yt8m_distill.experiments.fusion import fused_results
 from yt8m_distill.experiments.layout import Table, by_seed, cell, paper_cell, records, spread_note
-from yt8m_distill.experiments.plans import Plan
-from yt8m_distill.hyperparameters.distillation import DistillationParams
+from yt8m_distill.experiments.plans import HALF_EACH, Plan
 
 CITATION = 'Wu, Chiu & Wu, "Multi-teacher knowledge distillation for compressed video action recognition", ICASSP 2019'
 
@@ -34,15 +34,6 @@ _KINDS = {
     "weighted": "Multi-teacher distillation, mu found",
 }
 _HELD_OUT = 0.1  # of the training shards, at least one
-
-# Equation 9 with lambda = 0.5, for several labels a video, and equation 10 with equal weights. T is 1: at T = 2 the
-# sigmoids of thousands of unlikely classes outweigh those of the labels.
-_PARAMS = DistillationParams(
-    ground_truth_weight=0.5,
-    teacher_prediction_weight=0.5,
-    representation_weight=0.0,
-    prediction_distance="cross_entropy",
-)
 
 
 def table1(data, runner, seeds):
@@ -93,7 +84,7 @@ def _plan(data, shards, kind, name, seed, fusion=None):
         return plan
     teachers = tuple(_plan(data, shards, "teacher", one, seed) for one in mu)
     weights = tuple(mu.values()) if kind == "weighted" else ()
-    return dataclasses.replace(plan, distillation=_PARAMS, teachers=teachers, teacher_weights=weights, stored=False)
+    return dataclasses.replace(plan, distillation=HALF_EACH, teachers=teachers, teacher_weights=weights, stored=False)
 
 
 def _features(data, name):

@@ -9,6 +9,14 @@ from yt8m_distill.hyperparameters.training import TrainingParams
 from yt8m_distill.run_config import RunConfig
 from yt8m_distill.spec import FeatureSpec
 
+# Labels and soft labels count one half each, both as cross entropies summed over the classes.
+HALF_EACH = DistillationParams(
+    ground_truth_weight=0.5,
+    teacher_prediction_weight=0.5,
+    representation_weight=0.0,
+    prediction_distance="cross_entropy",
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Plan:

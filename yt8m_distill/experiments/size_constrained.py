@@ -11,8 +11,7 @@ import dataclasses
 from yt8m_distill.experiments import plots
 from yt8m_distill.experiments.claims import Claim, above, alike
 from yt8m_distill.experiments.layout import Table, by_seed, cell, paper_cell, records, spread_note
-from yt8m_distill.experiments.plans import Plan
-from yt8m_distill.hyperparameters.distillation import DistillationParams
+from yt8m_distill.experiments.plans import HALF_EACH, Plan
 
 CITATION = 'Skalic & Austin, "Building a Size Constrained Predictive Model", ECCV 2018 workshops'
 
@@ -37,14 +36,6 @@ _FAMILIES = {"frame": ("RNN", "DBoF", "NetVLAD"), "video": ("Hidden", "HiddenBN"
 _ROUNDS = ("hard", "soft", "second")
 _SECOND_ROUND = {"frame": "NetVLAD", "video": "Hidden"}
 _MATCHED = 0.002  # GAP: "statistically matched"; the paper's gains within a family spread by as much
-
-# Equation 2 with lambda = 0.5, both cross entropies summed over the classes.
-_HALF_EACH = DistillationParams(
-    ground_truth_weight=0.5,
-    teacher_prediction_weight=0.5,
-    representation_weight=0.0,
-    prediction_distance="cross_entropy",
-)
 
 
 def table3(data, runner, seeds):
@@ -96,7 +87,7 @@ def _plan(data, family, number, kind, seed):
         return plan
     before = _ROUNDS[_ROUNDS.index(kind) - 1]
     teachers = tuple(_plan(data, family, other, before, seed) for other in (1, 2, 3))
-    return dataclasses.replace(plan, distillation=_HALF_EACH, teachers=teachers)
+    return dataclasses.replace(plan, distillation=HALF_EACH, teachers=teachers)
 
 
 def _gain(gap, model, after="soft", before="hard"):
