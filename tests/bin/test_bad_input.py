@@ -1,55 +1,26 @@
-"""Bad input through the commands: one clear line on stderr, a status that is not 0, nothing half-written.
-
-The cases of one command run one after another in one process, since every process imports TensorFlow anew.
-"""
+"""Bad input through the commands: one clear line on stderr, a status that is not 0, nothing half-written."""
 
 import json
 import os
 
 import pytest
+from commands import run_commands
 from made_runs import (
     DATA_FLAGS,
     FRAME,
     frame_record,
     make_config,
     make_videos,
-    run_python,
     train,
     video_record,
     write_shards,
 )
 
-_DRIVER = """
-import importlib, json, os, sys, tempfile
-from absl import flags
-
-module = importlib.import_module(sys.argv[1])
-results = {}
-for name, arguments in json.loads(sys.argv[2]).items():
-    for flag in set(flags.FLAGS):
-        flags.FLAGS[flag].unparse()
-    sys.argv = [sys.argv[0], *arguments]
-    with tempfile.TemporaryFile() as caught:
-        stderr = os.dup(2)
-        os.dup2(caught.fileno(), 2)
-        try:
-            module.run()
-        except SystemExit as stop:
-            status = stop.code or 0
-        finally:
-            sys.stderr.flush()
-            os.dup2(stderr, 2)
-        caught.seek(0)
-        results[name] = status, caught.read().decode()
-print(json.dumps(results))
-"""
-
 
 def _outcomes(module, cases):
     """{case: (status, stderr)} of a command called with each of the command lines."""
-    process = run_python(["-c", _DRIVER, f"yt8m_distill.bin.{module}", json.dumps(cases)])
-    assert process.returncode == 0, process.stderr
-    return json.loads(process.stdout.splitlines()[-1])
+    outcomes = run_commands(f"yt8m_distill.bin.{module}", cases)
+    return {case: (status, err) for case, (status, _, err) in outcomes.items()}
 
 
 def _assert_one_line(outcome, *words):

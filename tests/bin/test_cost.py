@@ -1,31 +1,16 @@
 """The cost command: its tables, its CSV, and what it says about flags that do not fit."""
 
 import csv
-import json
 import re
 
 import pytest
-from made_runs import FRAME, frame_record, make_config, make_videos, run_python, train, write_shards
+from commands import run_commands
+from made_runs import FRAME, frame_record, make_config, make_videos, train, write_shards
 
-# Every process imports TensorFlow anew, so all command lines share one.
-_DRIVER = """
-import contextlib, io, json, sys
-from absl import flags
-from yt8m_distill.bin import cost
-
-cost.registry.names = lambda: ["DBoF_tiny", "Logistic", "NeXtVLAD"]  # few of them: each takes up to a second
-results = {}
-for name, arguments in json.loads(sys.argv[1]).items():
-    for flag in set(flags.FLAGS):
-        flags.FLAGS[flag].unparse()
-    sys.argv = ["cost.py", *arguments]
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
-        try:
-            cost.run()
-        except SystemExit as stop:
-            status = stop.code or 0
-    results[name] = status, out.getvalue(), err.getvalue()
-print(json.dumps(results))
+# Few of them: each takes up to a second.
+_MODELS = """
+from yt8m_distill.hyperparameters import registry
+registry.names = lambda: ["DBoF_tiny", "Logistic", "NeXtVLAD"]
 """
 
 
@@ -60,9 +45,7 @@ def outcomes(run_dir):
         "unknown": ["--models=Logistic,NeXtVLAT"],
         "folder": ["--model=Logistic", f"--output_csv={run_dir}/no/cost.csv"],
     }
-    process = run_python(["-c", _DRIVER, json.dumps(lines)])
-    assert process.returncode == 0, process.stderr
-    return json.loads(process.stdout.splitlines()[-1])
+    return run_commands("yt8m_distill.bin.cost", lines, _MODELS)
 
 
 def _cells(line):

@@ -1,9 +1,9 @@
 """The command that trains students, by every file of flags/distill/."""
 
-import json
 import re
 
 import pytest
+from commands import run_commands
 from made_runs import (
     DATA_FLAGS,
     FRAME,
@@ -18,23 +18,19 @@ from made_runs import (
 
 from yt8m_distill.run_config import find_run, load_config
 
-# One process for several commands: TensorFlow is imported once.
-_COMMANDS = """
-import json, sys
-from absl import flags
-from yt8m_distill.bin import distill
-for arguments in json.loads(sys.argv[1]):
-    flags.FLAGS.unparse_flags()
-    for name in flags.FLAGS: flags.FLAGS[name].unparse()
-    flags.FLAGS(["distill", *arguments])
-    print("status", distill.main([]))
-"""
 _SHORT = ("--batch_size=8", "--max_steps=2", "--log_steps=1")
+_BAD = {  # {case: (flags, what is said)}
+    "no teacher": ([], "There is no teacher: give --teacher=RUN[,RUN...], --soft_labels=STORE or --parallel."),
+    "no run": (["--teacher=nowhere"], "nowhere is no run directory"),
+    "negative": (["--parallel", "--representation_weight=-1"], "--representation_weight=-1.0: expected 0 or more."),
+    "distance": (["--parallel", "--prediction_distance=cosine"], "--prediction_distance=cosine: expected one of kl,"),
+    "mu": (["--soft_labels=store", "--teacher_weights=1"], "--teacher_weights beside --soft_labels"),
+}
 
 
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory):
-    """(directory, outputs): a recurrent teacher, a store of its predictions, and a student by every flagfile."""
+    """(directory, {case: (status, stdout, stderr)}): a recurrent teacher, a store, and a student by every flagfile."""
     directory = tmp_path_factory.mktemp("distill")
     shards = write_shards(directory, "train", [frame_record(video) for video in make_videos(20)], 2)
     config = make_config(
@@ -52,14 +48,14 @@ def taught(tmp_path_factory):
         "multi_teacher": ["--teacher=teacher,teacher", "--teacher_weights=2,1", "--feature_names=rgb"],
     }
     common = ["--train_data_pattern=train*.tfrecord", *_SHORT]
-    commands = [
-        [f"--flagfile=flags/distill/{name}.flags", *road, *common, f"--train_dir=student-{name}"]
+    cases = {
+        name: [f"--flagfile=flags/distill/{name}.flags", *road, *common, f"--train_dir=student-{name}"]
         for name, road in roads.items()
-    ]
-    commands = [[_in(directory, flag) for flag in arguments] for arguments in [*commands, commands[0]]]
-    process = run_python(["-c", _COMMANDS, json.dumps(commands)], timeout=300, TF_CPP_MIN_LOG_LEVEL="3")
-    assert process.stderr == ""
-    return directory, process.stdout.split("status 0\n")
+    }
+    cases["again"] = cases["serial-k30"]
+    cases |= {case: [*arguments, *common, "--train_dir=no"] for case, (arguments, _) in _BAD.items()}
+    cases = {case: [_in(directory, flag) for flag in arguments] for case, arguments in cases.items()}
+    return directory, run_commands("yt8m_distill.bin.distill", cases)
 
 
 def _in(directory, flag):
@@ -74,11 +70,13 @@ def _in(directory, flag):
 
 
 def test_every_flagfile_trains_a_student(taught):
-    directory, outputs = taught
+    directory, outcomes = taught
     names = sorted(path.stem for path in (REPOSITORY / "flags/distill").glob("*.flags"))
     assert [path.name for path in sorted(directory.glob("student-*"))] == [f"student-{name}" for name in names]
-    assert len(outputs) == len(names) + 2
-    assert all("finished at step 2" in output for output in outputs[: len(names)])
+    for name in names:
+        status, out, err = outcomes[name]
+        assert (status, err) == (0, "")
+        assert "finished at step 2" in out
 
 
 def test_a_student_is_of_its_teachers_family_features_and_training(taught):
@@ -100,42 +98,31 @@ def test_in_parallel_the_flags_describe_the_teacher(taught):
 
 
 def test_the_output_and_the_run_name_the_teachers(taught):
-    directory, outputs = taught
+    directory, outcomes = taught
     [teacher] = load_config(directory / "student-serial-k30").distillation.teachers
     assert teacher.path == find_run(str(directory / "teacher")).checkpoint
-    assert f"teacher {teacher.path}, weight 1, SHA-256 {teacher.checksum[:16]}..." in outputs[0]
+    assert f"teacher {teacher.path}, weight 1, SHA-256 {teacher.checksum[:16]}..." in outcomes["serial-k30"][1]
     assert [t.weight for t in load_config(directory / "student-multi_teacher").distillation.teachers] == [2.0, 1.0]
-    assert "0 of 20 videos are not in it" in outputs[2]
+    assert "0 of 20 videos are not in it" in outcomes["soft_labels"][1]
     by_store = load_config(directory / "student-soft_labels").distillation
     assert (by_store.teachers, by_store.soft_labels.path) == ((), str(directory / "store"))
-    assert "ckpt" not in outputs[2].split("starts a new run")[0]
+    assert "ckpt" not in outcomes["soft_labels"][1].split("starts a new run")[0]
 
 
 def test_the_same_command_goes_on(taught):
-    directory, outputs = taught
-    assert f"resumes {directory}/student-serial-k30/checkpoints/ckpt-2 (step 2)" in outputs[4]
+    directory, outcomes = taught
+    assert f"resumes {directory}/student-serial-k30/checkpoints/ckpt-2 (step 2)" in outcomes["again"][1]
 
 
 def test_every_part_of_the_loss_is_logged(taught):
-    directory, outputs = taught
+    directory, outcomes = taught
     header = (directory / "student-parallel-k30/metrics.csv").read_text().splitlines()[0]
     assert header.endswith("L_CE,L_pred,L_rep,teacher_L_CE")
-    assert re.search(r"L_CE \d+\.\d+  L_pred \d+\.\d+  L_rep \d+\.\d+  GAP", outputs[0])
+    assert re.search(r"L_CE \d+\.\d+  L_pred \d+\.\d+  L_rep \d+\.\d+  GAP", outcomes["serial-k30"][1])
 
 
-@pytest.mark.parametrize(
-    ("arguments", "line"),
-    [
-        ([], "There is no teacher: give --teacher=RUN[,RUN...], --soft_labels=STORE or --parallel."),
-        (["--teacher=nowhere"], "nowhere is no run directory"),
-        (["--parallel", "--representation_weight=-1"], "--representation_weight=-1.0: expected 0 or more."),
-        (["--parallel", "--prediction_distance=cosine"], "--prediction_distance=cosine: expected one of kl,"),
-    ],
-)
-def test_bad_input_is_one_line(arguments, line):
-    process = run_python(
-        ["-m", "yt8m_distill.bin.distill", *arguments, "--train_data_pattern=x", "--train_dir=runs/no"]
-    )
-    assert process.returncode == 1
-    assert line in process.stderr
-    assert len(process.stderr.splitlines()) == 1
+@pytest.mark.parametrize(("case", "line"), [(case, line) for case, (_, line) in _BAD.items()])
+def test_bad_input_is_one_line(case, line, taught):
+    status, out, err = taught[1][case]
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert line in err

@@ -1,32 +1,12 @@
 """The command that stores soft labels: what it prints, and what it says about flags that do not fit."""
 
-import json
 import re
 
 import pytest
+from commands import run_commands
 from made_runs import VIDEO, make_config, make_videos, run_python, train, video_record, write_shards
 
 from yt8m_distill.distillation.soft_labels import SoftLabels
-
-# Every process imports TensorFlow anew, so all command lines share one.
-_DRIVER = """
-import contextlib, io, json, sys
-from absl import flags
-from tfrecords_tools import soft_labels
-
-results = {}
-for name, arguments in json.loads(sys.argv[1]).items():
-    for flag in set(flags.FLAGS):
-        flags.FLAGS[flag].unparse()
-    sys.argv = ["soft_labels.py", *arguments]
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
-        try:
-            soft_labels.run()
-        except SystemExit as stop:
-            status = stop.code or 0
-    results[name] = status, out.getvalue(), err.getvalue()
-print(json.dumps(results))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +32,7 @@ def outcomes(folder):
         "no store": twice,
         "no run": [records, f"--output_dir={folder}/x"],
     }
-    process = run_python(["-c", _DRIVER, json.dumps(lines)])
-    assert process.returncode == 0, process.stderr
-    return json.loads(process.stdout)
+    return run_commands("tfrecords_tools.soft_labels", lines)
 
 
 def test_the_command_says_what_the_store_holds(outcomes, folder):
@@ -78,8 +56,8 @@ def test_a_second_call_has_nothing_left_to_do(outcomes):
 def test_all_scores_are_kept_where_they_are_softened(outcomes, folder):
     assert "all scores, in 12 of 12 classes" in outcomes["soft"][1]
     store = SoftLabels(folder / "soft")
-    assert (store.top_k, store.temperature, len(store.teachers)) == (0, 2.0, 1)
-    assert store.representation_size > 0
+    assert (store.settings.top_k, store.settings.temperature, len(store.settings.teachers)) == (0, 2.0, 1)
+    assert store.settings.representation_size > 0
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from made_stores import NUM_CLASSES, TEACHERS, write_store
 
+from yt8m_distill.distillation.soft_label_files import StoreSettings
 from yt8m_distill.distillation.soft_labels import SoftLabels, dense_scores
 from yt8m_distill.errors import InputError
 
@@ -83,8 +84,7 @@ def test_dense_scores_keep_the_best_and_the_sum(tmp_path):
 def test_a_store_says_what_its_numbers_mean(tmp_path):
     write_store(tmp_path, SHARDS)
     store = SoftLabels(tmp_path)
-    assert (store.num_classes, store.top_k, store.temperature, store.output) == (NUM_CLASSES, 2, 1.0, "sigmoid")
-    assert (store.representation_size, store.teachers) == (0, TEACHERS)
+    assert store.settings == StoreSettings(TEACHERS, NUM_CLASSES, top_k=2)
 
 
 def test_the_checksum_tells_stores_apart(tmp_path):

@@ -52,7 +52,8 @@ def test_a_student_comes_after_its_teachers_and_reads_what_they_predict(shards, 
     distillation = load_config(str(tmp_path / "student")).distillation
     assert distillation.teachers == ()  # their classifier is not taken
     store = SoftLabels(distillation.soft_labels.path)
-    assert [teacher.path for teacher in store.teachers] == [newest_checkpoint(str(tmp_path / t)) for t in ("t1", "t2")]
+    checkpoints = [newest_checkpoint(str(tmp_path / name)) for name in ("t1", "t2")]
+    assert [teacher.path for teacher in store.settings.teachers] == checkpoints
     assert len(store) == 24
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("  ")[:2] for line in lines] == [[f"run {n} of 3", attempts[n - 1]] for n in (1, 2, 3)]

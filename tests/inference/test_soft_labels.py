@@ -96,8 +96,8 @@ def test_an_ensemble_of_other_features_and_frames_is_a_weighted_mean(temperature
     expected = mixture([_predictions(spec) for spec in specs], weights, temperature, output)
     _assert_best(_stored(tmp_path / "store"), np.asarray(expected), 3)
     store = SoftLabels(tmp_path / "store")
-    assert [teacher.weight for teacher in store.teachers] == [0.25, 0.25, 0.5]
-    assert (store.temperature, store.output) == (temperature, output)
+    assert [teacher.weight for teacher in store.settings.teachers] == [0.25, 0.25, 0.5]
+    assert (store.settings.temperature, store.settings.output) == (temperature, output)
 
 
 def test_video_level_runs_and_full_vectors_with_the_representation(teach, tmp_path):

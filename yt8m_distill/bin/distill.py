@@ -69,6 +69,10 @@ def _teachers(runs, params):
     from yt8m_distill.checksums import checkpoint_checksum
 
     if FLAGS.soft_labels and params.student_head == "own":
+        if FLAGS.teacher_weights:
+            raise InputError(
+                "--teacher_weights beside --soft_labels: the store was made with those of its own teachers."
+            )
         return ()
     weights = FLAGS.teacher_weights or ["1"] * len(runs)
     try:

@@ -19,7 +19,6 @@ class SoftLabels:
 
     Attributes:
       settings: its StoreSettings.
-      teachers, num_classes, top_k, temperature, output, representation_size: the same, one by one.
       checksum: SHA-256 of store.json, which holds that of every other file.
 
     Raises:
@@ -39,30 +38,6 @@ class SoftLabels:
         return len(self._rows)
 
     @property
-    def teachers(self):
-        return self.settings.teachers
-
-    @property
-    def num_classes(self):
-        return self.settings.num_classes
-
-    @property
-    def top_k(self):
-        return self.settings.top_k
-
-    @property
-    def temperature(self):
-        return self.settings.temperature
-
-    @property
-    def output(self):
-        return self.settings.output
-
-    @property
-    def representation_size(self):
-        return self.settings.representation_size
-
-    @property
     def signature(self):
         """{key: (dtype, size or None)} of what `batch` returns: arrays (batch, size), or (batch,) where it is None."""
         row = self._rows.dtype
@@ -72,8 +47,8 @@ class SoftLabels:
             "teacher_rest": (np.float32, None),
             "teacher_known": (np.float32, None),
         }
-        if self.representation_size:
-            keys["teacher_representation"] = (np.float32, self.representation_size)
+        if self.settings.representation_size:
+            keys["teacher_representation"] = (np.float32, self.settings.representation_size)
         return keys
 
     def rows(self, ids):

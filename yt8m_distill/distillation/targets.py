@@ -103,7 +103,8 @@ class StoredTargets:
     models, specs, weights = (), (), (1.0,)
 
     def __init__(self, store, params):
-        for name, there in (("temperature", store.temperature), ("teacher_output", store.output)):
+        settings = store.settings
+        for name, there in (("temperature", settings.temperature), ("teacher_output", settings.output)):
             if getattr(params, name) != there:
                 raise InputError(
                     f"the soft labels were stored with --{name}={there} and the student asks for "
@@ -111,19 +112,19 @@ class StoredTargets:
                 )
         if params.intermediate_weight:
             raise InputError("--intermediate_weight needs the teacher itself: soft labels hold no intermediate states.")
-        if (params.representation_weight or params.representation_epochs) and not store.representation_size:
+        if (params.representation_weight or params.representation_epochs) and not settings.representation_size:
             raise InputError(
                 "the soft labels hold no representations, which L_rep needs: give --representation_weight=0, or store "
                 "them with --representation."
             )
         self.store = store
-        self.representation_sizes = [store.representation_size] if store.representation_size else []
+        self.representation_sizes = [settings.representation_size] if settings.representation_size else []
 
     def __call__(self, batch, source):
         """The Target of a batch that the store was joined to."""
         parts = (batch[f"teacher_{name}"] for name in ("classes", "scores", "rest"))
-        predictions = dense_scores(*parts, self.store.num_classes)
-        stored = [batch["teacher_representation"]] if self.store.representation_size else []
+        predictions = dense_scores(*parts, self.store.settings.num_classes)
+        stored = [batch["teacher_representation"]] if self.representation_sizes else []
         return Target(predictions, stored, known=batch["teacher_known"])
 
 

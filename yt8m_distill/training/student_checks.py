@@ -48,10 +48,11 @@ def _require_one_loss(joint_teacher):
 
 
 def _require_classes(store, features):
-    if store.num_classes != features.num_classes:
+    stored = store.settings.num_classes
+    if stored != features.num_classes:
         raise InputError(
-            f"the soft labels are of {store.num_classes} classes and the student has {features.num_classes}: give "
-            f"--num_classes={store.num_classes}, or another store."
+            f"the soft labels are of {stored} classes and the student has {features.num_classes}: give "
+            f"--num_classes={stored}, or another store."
         )
 
 
