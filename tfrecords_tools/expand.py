@@ -18,6 +18,7 @@ for lengths, on nothing else. A run that was interrupted continues where it stop
       --length_scale=0.2 --num_videos=2000
 """
 
+import math
 import time
 
 from absl import flags
@@ -37,6 +38,7 @@ _NUM_VIDEOS = flags.DEFINE_integer(
 _LENGTH_SCALE = flags.DEFINE_float(
     "length_scale", 1.0, "Lengths times this, scenes with them; 0.2 makes 24 to 60 frames.", lower_bound=0
 )
+flags.register_validator("length_scale", math.isfinite, "must be a number")
 _MIN_FRAMES = flags.DEFINE_integer("min_frames", 1, "Shorter videos get this many frames.", lower_bound=1)
 _MAX_FRAMES = flags.DEFINE_integer("max_frames", 300, "Longer videos are cut to this many frames.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Another one gives other lengths and frames.", lower_bound=0)

@@ -17,6 +17,7 @@ long as --world_seed and the features are the same; another --split or --seed gi
       --num_classes=527 --max_frames=10
 """
 
+import math
 import time
 
 from absl import flags
@@ -34,6 +35,7 @@ _FEATURE_NAMES = flags.DEFINE_list("feature_names", "rgb,audio", "Features; thos
 _FEATURE_SIZES = flags.DEFINE_list("feature_sizes", "1024,128", "Values of each feature in a frame.")
 _LEVEL = flags.DEFINE_enum("level", "frame", LEVELS, "Layout; at video level the features are called mean_rgb ...")
 _LENGTH_SCALE = flags.DEFINE_float("length_scale", 1.0, "Lengths times this; 0.1 makes 12 to 30 frames.", lower_bound=0)
+flags.register_validator("length_scale", math.isfinite, "must be a number")
 _MIN_FRAMES = flags.DEFINE_integer("min_frames", 1, "Shorter videos get this many frames.", lower_bound=1)
 _MAX_FRAMES = flags.DEFINE_integer("max_frames", 300, "Longer videos are cut to this many frames.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Which videos are drawn.", lower_bound=0)
@@ -71,7 +73,7 @@ def _write(spec):
     world = World(spec.names, spec.sizes, spec.num_classes, _WORLD_SEED.value)
     drawer = VideoDrawer(world, _SPLIT.value, _SEED.value, _LENGTH_SCALE.value, _MIN_FRAMES.value, _MAX_FRAMES.value)
     count = _NUM_VIDEOS.value
-    videos = tqdm.tqdm(drawer.draw(count), _SPLIT.value, count, unit="video", mininterval=0.5, delay=0.2)
+    videos = tqdm.tqdm(drawer.draw(count), _SPLIT.value, count, unit="video", mininterval=0.5, delay=0.2, disable=None)
     summary = write_set(
         videos, count, _OUTPUT_DIR.value, _SPLIT.value, _NUM_SHARDS.value, _LEVEL.value, _OVERWRITE.value
     )

@@ -50,7 +50,7 @@ def _verify(patterns):
     )
     if taken:
         print(taken, flush=True)
-    found = verification.verify_shards(tqdm.tqdm(shards, "verify", unit="shard"), spec)
+    found = verification.verify_shards(tqdm.tqdm(shards, "verify", unit="shard", disable=None), spec)
     print(verification.report_text(found), flush=True)
     if _REPORT.value:
         verification.write_report(found, _REPORT.value)
