@@ -22,7 +22,7 @@ setup(
         # tensorflow-io 0.37.1 is built for TensorFlow 2.16 only: it opens s3://, hdfs:// and az:// paths.
         "io": ["tensorflow==2.16.2", "tensorflow-io==0.37.1"],
         # The papers' tables and figures: pictures, and t-SNE.
-        "reproduce": ["matplotlib>=3.8", "scikit-learn>=1.4"],
+        "reproduce": ["matplotlib>=3.8", "scikit-learn>=1.4", "scipy>=1.11"],
         "test": ["pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6"],
     },
     entry_points={

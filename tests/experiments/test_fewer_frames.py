@@ -1,6 +1,7 @@
 """The tables of "fewer frames": the runs they ask for, their layout, and their claims on results that are made up."""
 
 import csv
+import dataclasses
 import io
 
 import pytest
@@ -10,7 +11,7 @@ from yt8m_distill.experiments.claims import FAILS, HOLDS
 from yt8m_distill.experiments.fewer_frames import published, table3
 from yt8m_distill.experiments.fewer_frames.figure2 import figure2
 from yt8m_distill.experiments.fewer_frames.runs import BEST, SAMPLERS, Family
-from yt8m_distill.experiments.fewer_frames.table1 import table1
+from yt8m_distill.experiments.fewer_frames.table1 import _claims, table1
 from yt8m_distill.experiments.fewer_frames.table2 import table2
 from yt8m_distill.experiments.fewer_frames.table4 import table4
 from yt8m_distill.experiments.fewer_frames.tables5and6 import table5, table6
@@ -74,6 +75,16 @@ def test_the_claims_of_table_1_follow_the_results():
     assert verdicts(table1(FRAMES, MadeUpRunner(upside_down), SEEDS)) == [FAILS, FAILS, FAILS, HOLDS, FAILS, HOLDS]
 
 
+def test_the_claims_of_table_1_hold_of_the_papers_own_numbers():
+    features = dataclasses.replace(FRAMES.features, max_frames=300)
+    data = dataclasses.replace(FRAMES, features=features, frames=published.FRAMES)
+    rows = published.BASELINES | published.STUDENTS
+    numbers = {(row, k): pair for row in rows for k, pair in zip(published.FRAMES, rows[row], strict=True)}
+    numbers["skyline", 0] = published.SKYLINE
+    results = {key: {seed: {"gap": gap, "map": m} for seed in (0, 1)} for key, (gap, m) in numbers.items()}
+    assert {claim.verdict for claim in _claims(data, results)} == {HOLDS}
+
+
 def test_every_run_of_table_1_is_what_its_row_says():
     family = Family(FRAMES)
     assert family.baseline("last", 3, 1).features == FRAMES.sampled(3, "last")
@@ -133,13 +144,14 @@ def test_table_3_weighs_quality_against_time_and_multiply_adds(monkeypatch):
     assert [row[0] for row in table.rows[2:]] == ["Teacher-Skyline", "k=2", "k=3", "k=5", "k=7"]
     assert line(table, "Teacher-Skyline")[-4:] == ["Teacher-Skyline", "13.00", "5.058", "0.811"]
     assert line(table, "k=5")[-4:] == ["k=30", "9.11", "0.520", "0.806"]
-    assert verdicts(table) == [HOLDS, FAILS, HOLDS]  # half of the time, but not four fifths of the work
+    # Half of the time; what is behind the frames is much of the work of 24 values a frame.
+    assert verdicts(table) == [HOLDS, FAILS, HOLDS]
     assert {r["multiply_adds"] for r in records(table) if r["row"] == "k=2"} != {""}
 
 
 def test_table_4_compares_intermediate_with_final_matching():
     table = table4(FRAMES, MadeUpRunner(lambda plan: 0.51 if plan and "intermediate" in plan.name else 0.5), SEEDS)
-    assert line(table, "Serial", "L_rep, L_pred")[2:] == [
+    assert line(table, "Serial", "L_rep, L_pred, L_CE")[2:] == [
         *("0.510 (0)", "0.255 (0)", "0.500 (0)", "0.250 (0)", "|", "0.806", "0.405", "0.806", "0.405")
     ]
     assert verdicts(table) == [FAILS]

@@ -1,9 +1,11 @@
 import dataclasses
 
 import numpy as np
+import pytest
 from made_results import VIDEOS, MadeUpRunner
 from made_runs import VIDEO, make_config, make_videos, video_record, write_shards
 
+from yt8m_distill.errors import InputError
 from yt8m_distill.experiments import fusion, multi_teacher
 from yt8m_distill.experiments.claims import FAILS, HOLDS
 from yt8m_distill.experiments.plans import Plan
@@ -52,6 +54,8 @@ def test_students_of_labels_of_one_and_of_three_teachers_stand_below_the_teacher
     assert (weighted.weights, rgb.weights) == ((0.4, 0.6), (1.0, 1.0, 1.0))
     assert audio.teachers == (by_name["audio-teacher-seed1"],)
     assert (rgb.distillation.ground_truth_weight, rgb.distillation.teacher_prediction_weight) == (0.5, 0.5)
+    with pytest.raises(InputError, match="holds out a training shard: expected at least 2"):
+        multi_teacher.table1(dataclasses.replace(VIDEOS, train=VIDEOS.train[:1]), MadeUpRunner(lambda plan: 0.5), SEEDS)
     # The last shard is held out, to find the weights of the fusion.
     assert {plan.shards for plan in plans} == {("train0.tfrecord",)}
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from made_runs import write_shards
 
 from yt8m_distill.errors import InputError
-from yt8m_distill.experiments import data_sets, plots, record_folders
+from yt8m_distill.experiments import data_sets, plots, record_folders, reproduction
 from yt8m_distill.experiments.reproduction import reproduce
 from yt8m_distill.experiments.shares import share_of
 from yt8m_distill.experiments.table_names import LEVELS
@@ -57,7 +57,8 @@ def test_a_table_and_a_figure_share_their_runs(audioset, tmp_path, capsys):
     assert float(rows[0]["multiply_adds"]) < float(rows[1]["multiply_adds"])
 
     text, paths = reproduce("fewer_frames/figure3", "audioset", audioset, output, **options)
-    assert "run " not in capsys.readouterr().out
+    made = [line.split("  ")[1] for line in capsys.readouterr().out.splitlines() if line.startswith("run ")]
+    assert made == ["HRNN-uniform-k2-seed0"]
     assert "classes (0, 1, 2, 3, 4), 34 evaluation videos" in text  # those of the sixth class are left out
     assert all(pathlib.Path(path).read_bytes().startswith(b"\x89PNG") for path in paths[2:])
 
@@ -68,6 +69,7 @@ def test_a_table_and_a_figure_share_their_runs(audioset, tmp_path, capsys):
         ("fewer_frames/1", "video_level", [], "needs frame-level records and --data=video_level holds video level"),
         ("multi_teacher/1", "audioset", [], "needs video-level records and --data=audioset holds frame level"),
         ("fewer_frames/1", "audioset", [10], "--frames=10: expected numbers from 1 to 9"),
+        ("multi_teacher/1", "video_level", [3], "--frames=3 is for frame-level records: leave it out"),
     ],
 )
 def test_what_does_not_fit_together_is_said_before_anything_is_trained(
@@ -90,7 +92,7 @@ def test_without_matplotlib_there_is_one_clear_line(monkeypatch, audioset, tmp_p
         raise ImportError(name)
 
     monkeypatch.setattr(plots.importlib, "import_module", absent)
-    with pytest.raises(InputError, match=r"pictures need matplotlib.*pip install 'yt8m_distill\[reproduce\]'"):
+    with pytest.raises(InputError, match=r"tables need matplotlib.*pip install 'yt8m_distill\[reproduce\]'"):
         reproduce("fewer_frames/1", "audioset", audioset, str(tmp_path))
 
 
@@ -132,18 +134,22 @@ def test_frames_are_made_around_the_means_of_video_level_records(tmp_path, monke
     assert data_set.evaluation == (str(tmp_path / "out/records/expanded/eval/shard0.tfrecord"),)
 
 
-def test_a_share_of_the_records_is_spread_over_every_shard(tmp_path):
-    shards = write_shards(tmp_path, "train", [f"{n}".encode() for n in range(20)], 2)
+def test_a_share_of_the_records_is_spread_over_all_of_them(tmp_path):
+    shards = write_shards(tmp_path, "train", [f"{n}".encode() for n in range(20)], 8)  # 3 or 2 each
     parts = share_of(shards, 0.3, str(tmp_path / "out"))
     read = [[r.numpy().decode() for r in tf.data.TFRecordDataset(path)] for path in parts]
-    assert read == [["3", "6", "9"], ["13", "16", "19"]]
-    os.remove(shards[0])
+    assert read == [[], ["3"], ["6"], ["9"], ["13"], [], ["16"], ["19"]]
+    stamps = [os.stat(path).st_mtime_ns for path in parts]
     assert share_of(shards, 0.3, str(tmp_path / "out")) == parts
+    assert [os.stat(path).st_mtime_ns for path in parts] == stamps
+    assert not {*share_of(shards[:2], 0.3, str(tmp_path / "out"))} & {*parts}
+
+
+def test_records_made_of_something_else_are_not_taken(tmp_path):
+    (tmp_path / "train.complete").write_text("expand --input_data_pattern=a")
+    with pytest.raises(InputError, match=r"was made by 'expand --input_data_pattern=a', not by 'expand --input.*=b'"):
+        record_folders.make_records("expand", str(tmp_path / "train"), "--input_data_pattern=b")
 
 
 def test_every_table_has_a_name_for_the_flags():
-    assert set(LEVELS) == {
-        *(f"fewer_frames/{name}" for name in ("1", "2", "3", "4", "5", "6", "figure2", "figure3")),
-        "size_constrained/3",
-        "multi_teacher/1",
-    }
+    assert set(LEVELS) == set(reproduction._TABLES)

@@ -1,5 +1,6 @@
 """Runs of experiments: made once, teachers first, taken up where they stopped."""
 
+import concurrent.futures
 import dataclasses
 import json
 
@@ -78,8 +79,12 @@ def test_a_run_that_was_stopped_goes_on(shards, tmp_path, monkeypatch):
         patch.setattr(TrainingLoop, "finished", property(lambda self: False, lambda self, value: None), raising=False)
         with pytest.raises(KeyboardInterrupt):
             stopped.run([one])
-    assert not (tmp_path / "cut/one/result.json").exists()
-    found = stopped.run([one])[one]
+    assert "result" not in json.loads((tmp_path / "cut/one/result.json").read_text())
+    longer = dataclasses.replace(one, training=dataclasses.replace(one.training, base_learning_rate=1.0))
+    with pytest.raises(InputError, match="one was made with another training"):
+        stopped.run([longer])
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        found = Runner(str(tmp_path / "cut"), shards["video"], executor).run([one])[one]
     assert {**found, "seconds": 0} == {**result, "seconds": 0}
 
 
@@ -100,5 +105,14 @@ def test_a_joint_teacher_is_evaluated_beside_its_student_after_every_epoch(shard
     result = runner.run([student])[student]
     assert [set(epoch) for epoch in result["epochs"]] == [{"student", "teacher"}] * 2
     assert result["epochs"][-1] == {"student": result["gap"], "teacher": result["teacher_gap"]}
-    stored = json.loads((tmp_path / "parallel/result.json").read_text())
+    path = tmp_path / "parallel/result.json"
+    stored = json.loads(path.read_text())
     assert stored["result"] == result
+
+    # Stopped behind the last step, before it was evaluated.
+    path.write_text(json.dumps({"made_with": stored["made_with"]}))
+    assert Runner(str(tmp_path), shards["frame"][1:]).run([student])[student]["epochs"] == result["epochs"]
+    del stored["result"]["epochs"]
+    path.write_text(json.dumps(stored))
+    with pytest.raises(InputError, match="parallel was made without a result of every epoch: delete it"):
+        Runner(str(tmp_path), shards["frame"][1:]).run([student])

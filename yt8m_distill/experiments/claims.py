@@ -1,17 +1,16 @@
-"""What a paper says about its table, and whether the runs here bear it out. Standard library only.
+"""What a paper says about its table, and whether the runs here bear it out.
 
 A claim is a sentence and one or more comparisons of two rows. A comparison takes the values of both rows seed by seed
-(the students of one seed share their teacher, their initial weights and the order of their data) and looks at the
-differences d_1 ... d_n: their mean m and its standard error s = sd(d) / sqrt(n). With t, the 95 % quantile of Student's
-t distribution with n - 1 degrees of freedom (2.92 for three seeds), and the margin that is claimed (0 unless said):
+(the students of one seed share their teacher, their initial weights and the order of their data) and tests the mean of
+the differences against the margin that is claimed (0 unless said) with Student's t, one-sided at 5 % either way:
 
-  holds            m - t s > margin
-  does not hold    m + t s < margin
+  holds            the mean difference is above the margin
+  does not hold    it is below
   undecided        neither: the spread over the seeds is wider than what is to be seen; always so with one seed
 
-That is a one-sided test at 5 % either way. A claim that two rows are alike within a margin holds when both one-sided
-comparisons do (-margin < m - t s and m + t s < margin) and does not hold when one of them does not. A claim of several
-comparisons holds when all do, does not hold when one does not, and is undecided otherwise.
+Two rows are alike within a margin when both one-sided tests say so, and are not when their difference is beyond it on
+either side (a two-sided test). A claim of m comparisons holds when all do; it does not hold when one of them does not
+at 5 % / m, so that many comparisons are no likelier to refute it than one; it is undecided otherwise.
 """
 
 import dataclasses
@@ -22,8 +21,7 @@ HOLDS = "holds"
 FAILS = "does not hold"
 UNDECIDED = "undecided within the spread over seeds"
 
-# 95 % quantiles of Student's t distribution with 1, 2, ... degrees of freedom; the last one also beyond.
-_QUANTILES = (6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833)
+_LEVEL = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,21 +49,44 @@ class Comparison:
 
     @property
     def half_width(self):
-        """t s, see above; infinite for one seed."""
-        count = len(self.differences)
+        """Half of the 90 % interval of the mean; infinite for one seed."""
+        from scipy.stats import t
+
         if self.counted:
             return 0.0
-        if count < 2:
-            return math.inf
-        quantile = _QUANTILES[min(count - 1, len(_QUANTILES)) - 1]
-        return quantile * statistics.stdev(self.differences) / math.sqrt(count)
+        return t.ppf(1 - _LEVEL, len(self.differences) - 1) * self._error if len(self.differences) > 1 else math.inf
+
+    def verdict(self, level=_LEVEL):
+        """HOLDS at 5 %, FAILS at `level`, or UNDECIDED."""
+        if self.both_ways:
+            holds = max(self._chance_above(-self.margin), self._chance_below(self.margin))
+            fails = 2 * min(self._chance_above(self.margin), self._chance_below(-self.margin))
+        else:
+            holds, fails = self._chance_above(self.margin), self._chance_below(self.margin)
+        if holds < _LEVEL:
+            return HOLDS
+        return FAILS if fails < level else UNDECIDED
 
     @property
-    def verdict(self):
-        """HOLDS, FAILS or UNDECIDED."""
-        if not self.both_ways:
-            return _verdict(self.mean, self.half_width, self.margin)
-        return _joined([_verdict(sign * self.mean, self.half_width, -self.margin) for sign in (1, -1)])
+    def _error(self):
+        """The standard error of the mean."""
+        return statistics.stdev(self.differences) / math.sqrt(len(self.differences))
+
+    def _chance_above(self, margin):
+        """How probable a mean as high as this one is where the margin is the truth."""
+        return self._chance(self.mean - margin)
+
+    def _chance_below(self, margin):
+        return self._chance(margin - self.mean)
+
+    def _chance(self, excess):
+        from scipy.stats import t
+
+        if not self.counted and len(self.differences) < 2:
+            return 1.0
+        if self.counted or not self._error:
+            return float(excess <= 0)
+        return float(t.sf(excess / self._error, len(self.differences) - 1))
 
     def __str__(self):
         spread = "" if self.counted or math.isinf(self.half_width) else f" +- {self.half_width:.4f}"
@@ -83,17 +104,20 @@ class Claim:
     @property
     def verdict(self):
         """HOLDS, FAILS or UNDECIDED."""
-        return _joined([comparison.verdict for comparison in self.comparisons])
+        strict = [comparison.verdict(_LEVEL / len(self.comparisons)) for comparison in self.comparisons]
+        if strict and all(verdict == HOLDS for verdict in strict):
+            return HOLDS
+        return FAILS if FAILS in strict else UNDECIDED
 
     def __str__(self):
-        found = [comparison.verdict for comparison in self.comparisons]
+        found = [comparison.verdict() for comparison in self.comparisons]
         counts = "; ".join(f"{found.count(v)} {v}" for v in (HOLDS, FAILS, UNDECIDED) if v in found)
         lines = [f"[{self.verdict}] {self.text}" + (f" ({len(found)} comparisons: {counts})" if len(found) > 1 else "")]
         # Where everything is as claimed, the narrowest comparison says it all.
         shown = self.comparisons
         if len(shown) > 1 and self.verdict == HOLDS:
             shown = [min(shown, key=lambda one: one.margin - abs(one.mean) if one.both_ways else one.mean - one.margin)]
-        return "\n    ".join(lines + [f"{_MARKS[one.verdict]} {one}" for one in shown])
+        return "\n    ".join(lines + [f"{_MARKS[one.verdict()]} {one}" for one in shown])
 
 
 _MARKS = {HOLDS: "+", FAILS: "-", UNDECIDED: "?"}
@@ -118,15 +142,3 @@ def _paired(one, other):
     if one.keys() != other.keys():
         raise ValueError(f"Rows of the same seeds are compared. Received: {sorted(one)} and {sorted(other)}")
     return tuple(one[seed] - other[seed] for seed in sorted(one))
-
-
-def _verdict(mean, half_width, margin):
-    if mean - half_width > margin:
-        return HOLDS
-    return FAILS if mean + half_width < margin else UNDECIDED
-
-
-def _joined(verdicts):
-    if verdicts and all(verdict == HOLDS for verdict in verdicts):
-        return HOLDS
-    return FAILS if FAILS in verdicts else UNDECIDED

@@ -68,6 +68,8 @@ class DataSet:
         """
         if not frames:
             return self
+        if self.features.level == "video":
+            raise InputError(f"--frames={','.join(map(str, frames))} is for frame-level records: leave it out.")
         if not 1 <= min(frames) <= max(frames) < self.features.max_frames:
             limit = self.features.max_frames - 1
             raise InputError(f"--frames={','.join(map(str, frames))}: expected numbers from 1 to {limit}.")
@@ -111,12 +113,14 @@ def open_data_set(name, data_dir, output_dir, level="frame", quick=False):
     elif not data_dir:
         raise InputError(f"--data_dir is missing: the folder of the {name} records, with train/ and eval/.")
     else:
-        data_set = {"audioset": _audioset, "expanded": _expanded, "video_level": _video_level}[name](data_dir, made)
+        data_set = {"audioset": _audioset, "expanded": _expanded, "video_level": _video_level}[name](
+            data_dir, made, quick
+        )
     return _quick(data_set) if quick else data_set
 
 
-def _audioset(data_dir, made):
-    del made
+def _audioset(data_dir, made, quick):
+    del made, quick
     return DataSet(
         name="audioset",
         title="AudioSet, real frames (10 a clip)",
@@ -130,11 +134,14 @@ def _audioset(data_dir, made):
     )
 
 
-def _expanded(data_dir, made):
+def _expanded(data_dir, made, quick):
+    few = ("--num_videos=256",) if quick else ()
     if os.path.isdir(data_dir) and not is_frame_level(data_dir):
         for split, folder in (("train", "train"), ("eval", evaluation_folder(data_dir))):
             source = os.path.join(data_dir, folder, "*.tfrecord")
-            make_records("expand", os.path.join(made, split), f"--input_data_pattern={source}", "--length_scale=0.1")
+            make_records(
+                "expand", os.path.join(made, split), f"--input_data_pattern={source}", "--length_scale=0.1", *few
+            )
         data_dir = made
     return DataSet(
         name="expanded",
@@ -150,8 +157,8 @@ def _expanded(data_dir, made):
     )
 
 
-def _video_level(data_dir, made):
-    del made
+def _video_level(data_dir, made, quick):
+    del made, quick
     return DataSet(
         name="video_level",
         title="YouTube-8M, real video-level records",
@@ -205,7 +212,7 @@ def _quick(data_set):
     return dataclasses.replace(
         data_set,
         title=f"{data_set.title}; quick sizes, whose figures say nothing",
-        train=data_set.train[:1],
+        train=data_set.train[:2],
         evaluation=data_set.evaluation[:1],
         frames=data_set.frames[-2:],
         more_frames=(),

@@ -15,12 +15,12 @@ class EpochResults(keras.callbacks.Callback):
 
     Args:
       shards: what they are evaluated on.
-      path: JSON file that keeps the epochs of a run that is stopped.
+      path: JSON file that keeps the epochs; read where there is one.
       batch_size: videos evaluated together.
 
     Attributes:
       epochs: [{"student": GAP, "teacher": GAP}], one an epoch.
-      seconds: what the evaluations took.
+      seconds: what the evaluations took, since it was made.
     """
 
     def __init__(self, shards, path, batch_size):
@@ -28,16 +28,14 @@ class EpochResults(keras.callbacks.Callback):
         self._shards, self._path, self._batch_size = list(shards), path, batch_size
         self._watched = {}
         self.epochs, self.seconds = [], 0.0
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                self.epochs = json.load(file)
 
     def watch(self, student, teacher=None):
         """Says what to evaluate: (model, FeatureSpec) each, known once the loop has made them."""
         named = {"student": student, "teacher": teacher}
         self._watched = {name: (*pair, make_evaluation_step(*pair)) for name, pair in named.items() if pair is not None}
-
-    def on_train_begin(self, logs=None):
-        if os.path.exists(self._path):
-            with open(self._path, encoding="utf-8") as file:
-                self.epochs = json.load(file)
 
     def on_epoch_end(self, epoch, logs=None):
         begin = time.monotonic()

@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from yt8m_distill.checksums import checkpoint_checksum
 from yt8m_distill.data.batches import dense_labels, model_inputs
 from yt8m_distill.data.pipeline import ReadOptions, read_batches
 from yt8m_distill.metrics.evaluation import EvaluationMetrics
@@ -26,10 +27,14 @@ def fused_results(runner, plans, held_out, name):
       name: of the file OUTPUT/fusion-NAME.json, which keeps the result.
 
     Returns:
-      {"gap", "map", "weights": one a plan, "checkpoints"}.
+      {"gap", "map", "weights": one a plan}.
     """
     path = os.path.join(runner.output_dir, f"fusion-{name}.json")
-    made_with = {"checkpoints": [_identity(runner, plan) for plan in plans], "held_out": list(held_out)}
+    made_with = {
+        "checkpoints": [checkpoint_checksum(find_run(runner.directory(plan)).checkpoint) for plan in plans],
+        "held_out": list(held_out),
+        "evaluation": list(runner.evaluation),
+    }
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
             stored = json.load(file)
@@ -51,7 +56,7 @@ def best_weights(predictions, labels):
       labels: bool (videos, classes).
 
     Returns:
-      A tuple of floats; of equals the first, most even on the first runs.
+      A tuple of floats; where several are best, those that count the last runs most.
     """
     grid = [w for w in itertools.product(range(_STEPS + 1), repeat=len(predictions)) if sum(w) == _STEPS]
     return max(
@@ -71,11 +76,6 @@ def score(predictions, labels):
 
 def _mixed(predictions, weights):
     return sum(np.float32(weight) * one for weight, one in zip(weights, predictions, strict=True))
-
-
-def _identity(runner, plan):
-    run = find_run(runner.directory(plan))
-    return [plan.name, run.step]
 
 
 def _predictions(runner, plans, shards):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from yt8m_distill.experiments.claims import Claim
 
+_CLAIMS = "What the paper says, and how it came out here (mean difference of GAP +- half of its 90 % interval):"
 COLUMNS = ("row", "condition", "source", "seed", "GAP", "mAP")
 
 
@@ -36,7 +37,8 @@ class Table:
         """Notes, rows and claims as lines of text."""
         parts = [*(f"  {note}" for note in self.notes), "", aligned(self.rows)]
         if self.claims:
-            parts += ["", "What the paper says, and how it came out here:", *map(str, self.claims)]
+            parts += ["", _CLAIMS]
+            parts += map(str, self.claims)
         return "\n".join(parts)
 
     def write_csv(self, file):

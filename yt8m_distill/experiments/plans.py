@@ -51,11 +51,6 @@ class Plan:
         """mu of each teacher."""
         return self.teacher_weights or (1.0,) * len(self.teachers)
 
-    @property
-    def seed(self):
-        """The seed of its training."""
-        return self.training.seed
-
 
 def teachers_first(plans):
     """Every plan once, behind its teachers.

@@ -30,13 +30,13 @@ class Panel:
 
 
 def require(*modules):
-    """Raises InputError where a module that pictures need is not installed."""
+    """Raises InputError where a module that tables or pictures need is not installed."""
     for name in modules:
         try:
             importlib.import_module(name)
         except ImportError:
             raise InputError(
-                f"pictures need {name}, which is not installed: pip install 'yt8m_distill[reproduce]'."
+                f"tables need {name}, which is not installed: pip install 'yt8m_distill[reproduce]'."
             ) from None
 
 

@@ -39,13 +39,21 @@ def is_frame_level(data_dir):
 
 
 def make_records(tool, directory, *arguments):
-    """Runs a command of tfrecords_tools, unless it has filled the directory; one that was interrupted goes on."""
-    complete = f"{directory}.complete"
+    """Runs a command of tfrecords_tools, unless it has filled the directory; one that was interrupted goes on.
+
+    Raises:
+      InputError: the directory was filled with other arguments, or the command failed.
+    """
+    complete, asked = f"{directory}.complete", " ".join([tool, *arguments])
     if os.path.exists(complete):
+        with open(complete, encoding="utf-8") as file:
+            made = file.read()
+        if made != asked:
+            raise InputError(f"{directory} was made by {made!r}, not by {asked!r}: choose another --output_dir.")
         return
     print(f"makes {directory}", flush=True)
     command = [sys.executable, "-m", f"tfrecords_tools.{tool}", f"--output_dir={directory}", *arguments]
     if subprocess.run(command, check=False).returncode:
         raise InputError(f"{' '.join(command[1:])} failed, see above.")
-    with written_aside(complete):
-        pass
+    with written_aside(complete) as file:
+        file.write(asked)

@@ -51,9 +51,9 @@ def reproduce(name, data, data_dir, output_dir, seeds=(0, 1, 2), frames=(), quic
       (the table's text, paths of what was written).
 
     Raises:
-      InputError: data that do not fit the table, or a package that pictures need is not there.
+      InputError: data that do not fit the table, or a package that tables need is not there.
     """
-    plots.require("matplotlib", *(["sklearn"] if name == "fewer_frames/figure3" else []))
+    plots.require("matplotlib", "scipy", *(["sklearn"] if name == "fewer_frames/figure3" else []))
     level = DATA[data] or LEVELS[name][0]
     if level not in LEVELS[name]:
         raise InputError(f"--table={name} needs {LEVELS[name][0]}-level records and --data={data} holds {level} level.")

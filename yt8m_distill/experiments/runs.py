@@ -1,8 +1,8 @@
 """The runs of an experiment: which are done, which are to be made, and how long that will take.
 
-OUTPUT/DATA/NAME/  a run directory, with result.json once it is done: with what it was made, and what it reached
+OUTPUT/DATA/NAME/  a run directory, with result.json: with what it is made, and once it is done what it reached
 
-A run without result.json is taken up where it was stopped; one that was made with something else is an error.
+A run without a result is taken up where it was stopped; one that was made with something else is an error.
 """
 
 import json
@@ -80,6 +80,12 @@ class Runner:
                 differing = [key for key in expected if stored["made_with"].get(key) != expected[key]]
                 raise InputError(
                     f"{self.directory(plan)} was made with another {', '.join(differing)}: choose another --output_dir."
+                )
+            if "result" not in stored:
+                return None
+            if plan.by_epoch and len(stored["result"].get("epochs", ())) != plan.training.num_epochs:
+                raise InputError(
+                    f"{self.directory(plan)} was made without a result of every epoch: delete it to make it again."
                 )
             self._results[plan] = stored["result"]
         return self._results[plan]

@@ -1,6 +1,6 @@
 """One run of an experiment: trained, evaluated, and written down.
 
-OUTPUT/NAME/result.json  with what it was made, and what it reached; written last
+OUTPUT/NAME/result.json  with what it is made, and in the end what it reached
 OUTPUT/soft_labels/NAME  what a teacher predicts, stored once and read by all of its students
 """
 
@@ -35,8 +35,8 @@ def make_run(plan, output_dir, evaluation):
       evaluation: shards.
 
     Returns:
-      The result: "gap", "map", "hit_at_1", "perr", "loss", "steps", "seconds" of training; of a joint teacher
-      "teacher_gap" ...; with `by_epoch` "epochs", see `EpochResults`.
+      The result: "gap", "map", "hit_at_1", "perr", "loss", "steps", "seconds" of the last attempt at training; of a
+      joint teacher "teacher_gap" ...; with `by_epoch` "epochs", see `EpochResults`.
 
     Raises:
       InputError: from the data, the models or the run directory.
@@ -48,12 +48,16 @@ def make_run(plan, output_dir, evaluation):
         teacher = _metrics(loop.objective.teacher, plan.joint_teacher.features, evaluation)
         result |= {f"teacher_{name}": value for name, value in teacher.items()}
     result |= {"steps": loop.step, "seconds": round(seconds, 1)} | ({"epochs": epochs} if plan.by_epoch else {})
-    with written_aside(result_path(plan, output_dir)) as file:
-        json.dump({"made_with": made_with(plan, evaluation), "result": result}, file, indent=1)
+    _write(plan, output_dir, evaluation, {"result": result})
     del loop
     keras.backend.clear_session()
     gc.collect()
     return result
+
+
+def _write(plan, output_dir, evaluation, result):
+    with written_aside(result_path(plan, output_dir)) as file:
+        json.dump({"made_with": made_with(plan, evaluation), **result}, file, indent=1)
 
 
 def result_path(plan, output_dir):
@@ -66,6 +70,7 @@ def _train(plan, output_dir, evaluation):
     begin, run_dir = time.monotonic(), os.path.join(output_dir, plan.name)
     config = _config(plan, output_dir)
     prepare(config, run_dir)
+    _write(plan, output_dir, evaluation, {})
     watch = EpochResults(evaluation, os.path.join(run_dir, "epochs.json"), _EVALUATION_BATCH)
     loop = TrainingLoop(config, run_dir, list(plan.shards), [watch] if plan.by_epoch else [])
     if plan.by_epoch:

@@ -1,9 +1,10 @@
 """Table 3 of Skalic & Austin, "Building a Size Constrained Predictive Model", ECCV 2018: what soft labels gain.
 
 Three models of a family are trained on the labels; the mean of their predictions is stored; the same three are trained
-again with equation 2 (labels and soft labels, one half each). A second round does the same with the best family's
-students as teachers. The paper's RNN, DBoF and NetVLAD are three sizes of each here (it has one FVNet, whose teachers
-it does not name); video-level records, which have no frames, take two kinds of hidden layer instead.
+again with equation 2 (labels and soft labels, one half each). A second round does the same with the students of the
+paper's best family (NetVLAD; without frames the plain hidden layers) as teachers. The paper's RNN, DBoF and NetVLAD are
+three sizes of each here (it has one FVNet, whose teachers it does not name); video-level records, which have no frames,
+take two kinds of hidden layer instead. A student starts with the weights that its twin among the teachers started with.
 """
 
 import dataclasses

@@ -7,7 +7,7 @@ from yt8m_distill.data.pipeline import ReadOptions, read_batches
 from yt8m_distill.experiments import plots
 from yt8m_distill.experiments.claims import Claim, above
 from yt8m_distill.experiments.fewer_frames import published
-from yt8m_distill.experiments.fewer_frames.runs import BEST, Family
+from yt8m_distill.experiments.fewer_frames.runs import BEST, Family, student_label
 from yt8m_distill.experiments.layout import Table, cell, spread_note
 from yt8m_distill.run_config import find_run, restore_model
 
@@ -21,6 +21,7 @@ def figure3(data, runner, seeds):
     plans = {
         "teacher": {s: family.skyline(s) for s in seeds},
         "student": {s: family.student(*BEST, k, s) for s in seeds},
+        "uniform": {s: family.baseline("uniform", k, s) for s in seeds},
     }
     runner.run_cells(plans)
     chosen, numbers, classes = _videos(data, runner)
@@ -31,23 +32,25 @@ def figure3(data, runner, seeds):
     }
     pairs = {seed: (vectors["teacher", seed], vectors["student", seed]) for seed in seeds}
     own = {seed: _own_distance(*pair) for seed, pair in pairs.items()}
+    untaught = {seed: _own_distance(vectors["teacher", seed], vectors["uniform", seed]) for seed in seeds}
     others = {seed: _class_distance(teacher, numbers) for seed, (teacher, _) in pairs.items()}
     names = [f"class {label}" for label in classes]
     return Table(
         f"Figure 3 of {published.CITATION}",
         (
             f"the {_CLASSES} most frequent classes ({', '.join(map(str, classes))}), {len(chosen)} evaluation videos "
-            f"with one of them; student: {'Serial L_rep, L_pred, L_CE'}, k={k}; {spread_note(seeds)}",
+            f"with one of them; student: {student_label(BEST)}, k={k}; {spread_note(seeds)}",
             "distances of representations; the picture shows t-SNE of those of the first seed",
         ),
         [
             ["from the teacher's representation of a video to", "mean distance"],
             ["the student's of the same video", cell(own)],
+            ["Uniform-k's, which had no teacher, of the same video", cell(untaught)],
             ["the teacher's of another video of its class", cell(others)],
         ],
         [
             {"row": row, "condition": "distance", "source": "here", "seed": seed, "distance": round(value, 5)}
-            for row, values in (("student", own), ("other video", others))
+            for row, values in (("student", own), ("Uniform-k", untaught), ("other video", others))
             for seed, value in values.items()
         ],
         (
@@ -55,6 +58,10 @@ def figure3(data, runner, seeds):
                 "Teacher's and student's representations of a video are very close to each other "
                 "(closer than half of the distance between videos of a class).",
                 (above("half of that distance over distance", {s: others[s] / 2 for s in seeds}, own),),
+            ),
+            Claim(
+                "The teacher brings them there: without one they are farther apart.",
+                (above("Uniform-k's distance over the student's", untaught, own),),
             ),
         ),
         lambda path: _draw(path, data, pairs[seeds[0]], numbers, names),

@@ -15,6 +15,8 @@ from yt8m_distill.experiments.plans import Plan
 from yt8m_distill.hyperparameters.distillation import DistillationParams, JointTeacher
 
 _REPRESENTATION_WEIGHT = 0.02
+_TEACHERS_SEEDS = 1000  # before them: a student would else start with the weights of a teacher of its shape
+LOSSES_NOTE = f"L_CE and L_pred (Bernoulli divergence) weigh 1, L_rep {_REPRESENTATION_WEIGHT}"
 
 SAMPLERS = {
     "uniform": "Uniform-k",
@@ -46,7 +48,8 @@ class Family:
 
     def skyline(self, seed):
         """The teacher: all frames."""
-        return self._plan("all", self.data.model(self.model), self.data.features, seed)
+        plan = self._plan("all", self.data.model(self.model), self.data.features, seed)
+        return dataclasses.replace(plan, training=dataclasses.replace(plan.training, seed=_TEACHERS_SEEDS + seed))
 
     def baseline(self, sampler, frames, seed):
         """`frames` frames of the sampler, no teacher."""
@@ -60,7 +63,7 @@ class Family:
           mode: "serial" or "parallel".
           losses: of "rep", "pred" and "CE".
           frames: k.
-          seed: of its training; its teacher has the same.
+          seed: of its training; its teacher's goes with it.
           intermediate: whether the states after each block are matched as well, not the final one alone.
         """
         kind = f"{mode}-{'+'.join(losses)}{'-intermediate' if intermediate else ''}-k{frames}"

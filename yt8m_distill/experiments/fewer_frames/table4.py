@@ -3,7 +3,7 @@
 from yt8m_distill.experiments import plots
 from yt8m_distill.experiments.claims import Claim, above
 from yt8m_distill.experiments.fewer_frames import published
-from yt8m_distill.experiments.fewer_frames.runs import Family, losses_label, student_label
+from yt8m_distill.experiments.fewer_frames.runs import LOSSES_NOTE, Family, losses_label, student_label
 from yt8m_distill.experiments.layout import (
     Table,
     by_seed,
@@ -33,7 +33,7 @@ def table4(data, runner, seeds):
     }
     return Table(
         f"Table 4 of {published.CITATION}",
-        (f"k={k} of {data.features.max_frames} frames here, 30 in the paper; {spread_note(seeds)}",),
+        (f"k={k} of {data.features.max_frames} frames here, 30 in the paper; {spread_note(seeds)}", LOSSES_NOTE),
         _text(results),
         records({(student_label(row), kind): found for (row, kind), found in results.items()}, theirs),
         _claims(results),

@@ -16,7 +16,7 @@ from yt8m_distill.experiments.layout import (
 )
 
 _ROWS = ("Skyline", "Uniform", "Student")
-_SAVED = 0.8  # of the teacher's multiply-adds; 89 % in the paper
+_SAVED = 0.8  # of the teacher's multiply-adds, times the share of frames left out: 0.9 in the paper, which saved 0.9
 
 
 def table5(data, runner, seeds):
@@ -37,7 +37,7 @@ def _table(data, runner, seeds, number, model, frames, pairs):
         (f"{model}, k of {data.features.max_frames} frames here, of up to 300 in the paper; {spread_note(seeds)}",),
         _text(frames, results, pairs, costs),
         records(_conditions(results), _conditions(pairs)),
-        (_outperforms(results, frames), *_saves(costs)),
+        (_outperforms(results, frames), *_saves(costs, 1 - frames[-1] / data.features.max_frames)),
         lambda path: plots.draw_bars(path, f"{model}, {data.title}", "GAP", _bars(results, frames)),
     )
 
@@ -96,11 +96,14 @@ def _outperforms(results, frames):
     return Claim("The student outperforms Uniform-k.", tuple(comparisons))
 
 
-def _saves(costs):
+def _saves(costs, left_out):
     if costs:
         saved = 1 - costs["Student"] / costs["Skyline"]
-        text = f"The student needs far fewer multiply-adds (89 % fewer in the paper; asked for here: {_SAVED:.0%})."
-        yield Claim(text, (counted("share saved", saved, _SAVED),))
+        text = (
+            "The student needs far fewer multiply-adds (89 % with 90 % fewer frames in the paper; asked for here: "
+            f"{_SAVED} times the share of frames left out)."
+        )
+        yield Claim(text, (counted("share saved", saved, _SAVED * left_out),))
 
 
 def _bars(results, frames):
