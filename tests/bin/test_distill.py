@@ -24,6 +24,11 @@ _BAD = {  # {case: (flags, what is said)}
     "no run": (["--teacher=nowhere"], "nowhere is no run directory"),
     "negative": (["--parallel", "--representation_weight=-1"], "--representation_weight=-1.0: expected 0 or more."),
     "distance": (["--parallel", "--prediction_distance=cosine"], "--prediction_distance=cosine: expected one of kl,"),
+    "teacher": (["--teacher=teacher", "--train_dir=teacher", "--overwrite"], "is a teacher's own directory"),
+    "misfit": (
+        ["--teacher=teacher", "--lstm_cells=5", "--train_dir=student-serial-k30", "--overwrite"],
+        "give --project_representation",
+    ),
     "mu": (["--soft_labels=store", "--teacher_weights=1"], "--teacher_weights beside --soft_labels"),
 }
 
@@ -53,7 +58,7 @@ def taught(tmp_path_factory):
         for name, road in roads.items()
     }
     cases["again"] = cases["serial-k30"]
-    cases |= {case: [*arguments, *common, "--train_dir=no"] for case, (arguments, _) in _BAD.items()}
+    cases |= {case: ["--train_dir=no", *common, *arguments] for case, (arguments, _) in _BAD.items()}
     cases = {case: [_in(directory, flag) for flag in arguments] for case, arguments in cases.items()}
     return directory, run_commands("yt8m_distill.bin.distill", cases)
 
@@ -77,6 +82,13 @@ def test_every_flagfile_trains_a_student(taught):
         status, out, err = outcomes[name]
         assert (status, err) == (0, "")
         assert "finished at step 2" in out
+
+
+def test_what_went_wrong_deleted_nothing(taught):
+    directory, _ = taught
+    assert find_run(str(directory / "teacher")).step > 0
+    assert find_run(str(directory / "student-serial-k30")).step == 2
+    assert not (directory / "no").exists()
 
 
 def test_a_student_is_of_its_teachers_family_features_and_training(taught):

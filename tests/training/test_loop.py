@@ -270,6 +270,7 @@ def _wait_for_rows(run_dir, process, count):
 
 
 _REPLICAS = """
+import dataclasses
 import sys
 import numpy as np
 import tensorflow as tf
@@ -277,6 +278,10 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 from made_runs import FRAME, make_config, rows, state, train
+from yt8m_distill.checksums import checkpoint_checksum
+from yt8m_distill.hyperparameters import registry
+from yt8m_distill.hyperparameters.distillation import Distillation, DistillationParams, JointTeacher, Teacher
+from yt8m_distill.run_config import RunConfig, find_run
 
 folder, shards = sys.argv[1], sys.argv[2:]
 replicas = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
@@ -286,6 +291,22 @@ numbers = {"optimizer": "SGD", "base_learning_rate": 1.0, "clip_gradient_norm": 
 config = make_config("FrameLevelLogistic", FRAME, overrides={"l2_penalty": 1e-2}, **numbers)
 np.savez(f"{folder}/two.npz", **state(train(config, f"{folder}/two", shards, strategy=replicas)))
 np.savez(f"{folder}/one.npz", **state(train(config, f"{folder}/one", shards)))
+teacher = find_run(f"{folder}/one")
+taught = Distillation(
+    DistillationParams(representation_epochs=1, student_head="copied"),
+    (Teacher(teacher.checkpoint, checkpoint_checksum(teacher.checkpoint)),),
+)
+few = dataclasses.replace(FRAME, sampled_frames=3, frame_sampler="random")
+student = dataclasses.replace(
+    make_config("FrameLevelLogistic", few, overrides={"l2_penalty": 1e-2}, **numbers), distillation=taught
+)
+small = registry.model_config("LSTM_tiny", lstm_cells=8, lstm_layers=1)
+parallel = DistillationParams(parallel=True, student_head="shared", representation_weight=0.02)
+along = Distillation(parallel, joint_teacher=JointTeacher(small, FRAME))
+along = RunConfig(dataclasses.replace(FRAME, sampled_frames=3), small, student.training, along)
+for name, config in (("serial", student), ("parallel", along)):
+    np.savez(f"{folder}/{name}-two.npz", **state(train(config, f"{folder}/{name}-two", shards, strategy=replicas)))
+    np.savez(f"{folder}/{name}-one.npz", **state(train(config, f"{folder}/{name}-one", shards)))
 normed = make_config("NeXtVLAD_tiny", FRAME, max_steps=2, log_steps=2)
 train(normed, f"{folder}/normed", shards, strategy=replicas)
 assert np.isfinite(float(rows(f"{folder}/normed")[-1]["loss"]))
@@ -293,11 +314,13 @@ assert np.isfinite(float(rows(f"{folder}/normed")[-1]["loss"]))
 
 
 def test_two_replicas_train_like_one(tmp_path, frame_shards):
-    """With clipping that bites and an L2 penalty; and a model with batch norm and dropout runs."""
+    """With clipping that bites and an L2 penalty, students too; and a model with batch norm and dropout runs."""
     process = run_python(["-c", _REPLICAS, str(tmp_path), *frame_shards], TF_CPP_MIN_LOG_LEVEL="3")
     assert process.returncode == 0, process.stderr
-    two, one = np.load(tmp_path / "two.npz"), np.load(tmp_path / "one.npz")
-    for (key, mine), others in zip(two.items(), one.values(), strict=True):
-        np.testing.assert_allclose(mine, others, rtol=1e-4, atol=1e-6, err_msg=key)
-    for mine, others in zip(rows(tmp_path / "two"), rows(tmp_path / "one"), strict=True):
-        assert {k: float(v) for k, v in mine.items()} == pytest.approx({k: float(v) for k, v in others.items()}, 1e-4)
+    for kind in ("", "serial-", "parallel-"):
+        two, one = np.load(tmp_path / f"{kind}two.npz"), np.load(tmp_path / f"{kind}one.npz")
+        for (key, mine), others in zip(two.items(), one.values(), strict=True):
+            np.testing.assert_allclose(mine, others, rtol=1e-4, atol=1e-5, err_msg=kind + key)
+        for mine, others in zip(rows(tmp_path / f"{kind}two"), rows(tmp_path / f"{kind}one"), strict=True):
+            mine, others = ({name: float(value) for name, value in row.items()} for row in (mine, others))
+            assert mine == pytest.approx(others, 1e-4)

@@ -10,6 +10,7 @@ export read what the student sees. Its config.json names the teachers and their 
 """
 
 import dataclasses
+import math
 import os
 
 from absl import flags
@@ -41,7 +42,15 @@ def main(arguments):
     model = _model(teacher, features, params)
     distillation = Distillation(params, _teachers(runs, params), _soft_labels(), _joint_teacher(params, features))
     config = RunConfig(features, model, flag_groups.training_params(teacher and teacher.training), distillation)
-    return train.start(config, FLAGS.train_dir or _default_directory(model, features))
+    return train.start(config, _run_directory(model, features, runs))
+
+
+def _run_directory(model, features, runs):
+    frames = f"-k{features.sampled_frames}" if features.sampled_frames else ""
+    directory = FLAGS.train_dir or os.path.join("runs", f"{model.name}{frames}-student")
+    if os.path.realpath(directory) in {os.path.realpath(run.directory) for run in runs}:
+        raise InputError(f"--train_dir={directory} is a teacher's own directory: give the student another one.")
+    return directory
 
 
 def _features(teacher):
@@ -61,7 +70,8 @@ def _model(teacher, features, params):
     chosen = "max_num_frames" in given and not params.parallel  # where it is the teacher's
     if not features.sampled_frames or chosen:
         return config
-    return registry.for_frames(config, features.frame_limit)
+    config = registry.for_frames(config, features.frame_limit)
+    return config if params.parallel else registry.with_fields(config, **given)
 
 
 def _teachers(runs, params):
@@ -79,7 +89,11 @@ def _teachers(runs, params):
         numbers = [float(weight) for weight in weights]
     except ValueError:
         numbers = []
-    if len(numbers) != len(runs) or not all(number >= 0 for number in numbers) or (runs and not sum(numbers) > 0):
+    if (
+        len(numbers) != len(runs)
+        or not all(0 <= number < math.inf for number in numbers)
+        or (runs and not sum(numbers) > 0)
+    ):
         raise InputError(
             f"--teacher_weights={','.join(weights)}: expected {len(runs)} numbers of at least 0, not all 0, one "
             "for each --teacher."
@@ -102,11 +116,6 @@ def _joint_teacher(params, features):
         return None
     every_frame = dataclasses.replace(features, sampled_frames=0, frame_sampler="uniform")
     return JointTeacher(flag_groups.model_config(), every_frame)
-
-
-def _default_directory(model, features):
-    frames = f"-k{features.sampled_frames}" if features.sampled_frames else ""
-    return os.path.join("runs", f"{model.name}{frames}-student")
 
 
 def run():

@@ -48,10 +48,20 @@ def start(config, run_dir):
     eval_shards = find_shards(FLAGS.eval_data_pattern, "--eval_data_pattern") if FLAGS.eval_data_pattern else []
     for shard in shards[:1] + eval_shards[:1]:
         check_first_record(shard, config.features)
+    if FLAGS.overwrite or FLAGS.start_new_model:
+        _require_model(config)
     ask = None if FLAGS.overwrite else _confirm
     for change in prepare(config, run_dir, start_new_model=FLAGS.start_new_model or FLAGS.overwrite, confirm=ask):
         print(f"changed since the run was started: {change}")
     return _train(config, run_dir, shards, eval_shards)
+
+
+def _require_model(config):
+    """Raises what is wrong with the model, or with a student's teachers, while an earlier run is still there."""
+    from yt8m_distill.training.distilling import make_student
+    from yt8m_distill.training.objective import make_learner
+
+    (make_student if config.distillation else make_learner)(config)
 
 
 def _train(config, run_dir, shards, eval_shards):

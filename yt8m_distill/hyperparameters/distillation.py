@@ -1,6 +1,7 @@
 """The numbers of a distillation. Field names are flag names."""
 
 import dataclasses
+import math
 
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters import registry
@@ -56,15 +57,15 @@ class DistillationParams:
     )
     prediction_distance: str = field("kl", f"L_pred: one of {', '.join(DISTANCES)}.")
     temperature: float = field(1.0, "T by which teachers' and student's logits are divided for L_pred (times T^2).")
-    teacher_output: str = field("sigmoid", "sigmoid: several labels a video; softmax: one label a video.")
+    teacher_output: str = field("sigmoid", "sigmoid: several labels a video; softmax: one (L_CE as well).")
     student_head: str = field("own", "Classifier: own; copied from the teacher at the start; shared with it.")
     project_representation: bool = field(False, "A linear map lets the student's representation differ in size.")
 
     def __post_init__(self):
         for name in (*_WEIGHTS, "representation_epochs"):
-            if not getattr(self, name) >= 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise InputError(f"--{name}={getattr(self, name)}: expected 0 or more.")
-        if not self.temperature > 0:
+        if not 0 < self.temperature < math.inf:
             raise InputError(f"--temperature={self.temperature}: expected a number above 0.")
         require_choice(self, "prediction_distance", DISTANCES)
         require_choice(self, "teacher_output", OUTPUTS)
@@ -73,6 +74,9 @@ class DistillationParams:
         if not any(getattr(self, name) for name in from_teacher):
             names = ", ".join(f"--{name}" for name in from_teacher)
             raise InputError(f"The student learns nothing from a teacher: give one of {names} a value above 0.")
+        if self.representation_epochs and not any(getattr(self, name) for name in _WEIGHTS[:3]):
+            names = ", ".join(f"--{name}" for name in _WEIGHTS[:3])
+            raise InputError(f"Nothing is learnt after --representation_epochs: give one of {names} a value above 0.")
 
 
 @dataclasses.dataclass(frozen=True)

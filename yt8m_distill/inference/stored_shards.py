@@ -11,7 +11,7 @@ from yt8m_distill.errors import InputError
 def stored_shards(directory, settings, named, overwrite=False):
     """{name: StoredShard} of what the store holds; it is made, or emptied, as asked.
 
-    A file that is missing or damaged is as if it had never been stored.
+    A file that is missing, or of another length, is as if it had never been stored.
 
     Args:
       directory: the store, there or not.

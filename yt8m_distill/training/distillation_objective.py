@@ -6,7 +6,7 @@ import tensorflow as tf
 from yt8m_distill.data.batches import dense_labels, drawing_specs, positions_key, view, with_random_positions
 from yt8m_distill.data.sampled_positions import sampled_positions
 from yt8m_distill.distillation.intermediate import intermediate_loss
-from yt8m_distill.distillation.losses import prediction_loss, representation_loss
+from yt8m_distill.distillation.losses import categorical_cross_entropy, prediction_loss, representation_loss
 from yt8m_distill.distillation.mixture import soften
 from yt8m_distill.distillation.targets import StoredTargets
 from yt8m_distill.spec import union
@@ -91,15 +91,22 @@ class DistillationObjective:
         target = self._targets(batch, self.source)
         inputs = view(batch, self._spec, self.source)
         outputs = self._model(inputs, training=True, **self._asked())
-        parts = {"L_CE": label_loss(self._label_loss, labels, outputs["predictions"], rated)}
+        parts = {"L_CE": self._label_distance(labels, outputs["predictions"], rated)}
         parts |= self._distances(batch, inputs, outputs, target)
         if self._branches:
             parts["L_branches"] = branch_loss(self._branches, outputs, labels, rated)
         loss = sum(weight * parts[name] for name, weight in self._weights().items())
         if target.predicted is not None:
-            parts["teacher_L_CE"] = label_loss(self._label_loss, labels, target.predicted, rated)
+            parts["teacher_L_CE"] = self._label_distance(labels, target.predicted, rated)
             loss = loss + parts["teacher_L_CE"]
         return Outcome(loss, parts, labels, outputs["predictions"], rated)
+
+    def _label_distance(self, labels, predictions, rated):
+        """The label loss; of the softmax of the logits where a video has one label (Wu et al. 2019, equation 8)."""
+        if self._params.teacher_output == "sigmoid":
+            return label_loss(self._label_loss, labels, predictions, rated)
+        share = labels / tf.maximum(tf.reduce_sum(labels, axis=-1, keepdims=True), 1.0)
+        return categorical_cross_entropy(share, soften(predictions, output="softmax"))
 
     def _asked(self):
         """What the student is to return besides its predictions and its representation."""

@@ -1,8 +1,13 @@
 """Whether a student, its teachers and the losses between them go together: told before the first batch."""
 
+import dataclasses
+
 from yt8m_distill.distillation.targets import StoredTargets
 from yt8m_distill.errors import InputError
+from yt8m_distill.run_config import find_run
 from yt8m_distill.training.objective import learns_by_branches, require_label_loss
+
+_OF_TRAINING = {"initial_probability", "l2_penalty"}  # of a head: they say nothing of a trained one
 
 
 def require_fitting(model, config, targets, givers):
@@ -19,6 +24,7 @@ def require_fitting(model, config, targets, givers):
     """
     params = config.distillation.params
     require_label_loss(config.training.label_loss, config.features.level)
+    _require_one_label(params, config)
     _require_second_stage(params.representation_epochs, config.training.num_epochs)
     _require_one_loss(config.distillation.joint_teacher)
     if isinstance(targets, StoredTargets):
@@ -29,6 +35,21 @@ def require_fitting(model, config, targets, givers):
         _require_states(model, config.features, targets)
     if params.student_head != "own":
         _require_head(model, givers[0], params.student_head)
+        _require_same_head(config)
+
+
+def _require_one_label(params, config):
+    if params.teacher_output == "sigmoid":
+        return
+    if config.training.label_loss != "CrossEntropyLoss":
+        raise InputError(
+            f"--teacher_output=softmax has a cross entropy of its own and --label_loss={config.training.label_loss}: "
+            "leave one of them out."
+        )
+    if config.features.level == "segment":
+        raise InputError(
+            "--teacher_output=softmax needs all labels, and of a segment only the rated classes are known."
+        )
 
 
 def _require_second_stage(representation_epochs, num_epochs):
@@ -90,6 +111,25 @@ def _require_states(model, features, targets):
             f"{spec.sampled_frames} of a video ({spec.frame_sampler}): give a teacher of all frames, or a student of "
             "the same ones."
         )
+
+
+def _require_same_head(config):
+    """Weights of one shape may mean different things: the numbers of the classifier are compared too."""
+    distillation = config.distillation
+    giver = distillation.joint_teacher or find_run(distillation.teachers[0].path).config
+    if giver.features.num_classes != config.features.num_classes:
+        raise InputError(
+            f"the teacher's classifier knows {giver.features.num_classes} classes and the student "
+            f"{config.features.num_classes}: give --num_classes={giver.features.num_classes}, or --student_head=own."
+        )
+    theirs, own = (dataclasses.asdict(model.head) for model in (giver.model, config.model))
+    for name in sorted(own.keys() - _OF_TRAINING):
+        if own[name] != theirs[name]:
+            raise InputError(
+                f"--student_head={distillation.params.student_head}: the teacher's classifier has "
+                f"{name}={theirs[name]} and the student {name}={own[name]}: give --{name}={theirs[name]}, or "
+                "--student_head=own."
+            )
 
 
 def _require_head(model, teacher, how):
