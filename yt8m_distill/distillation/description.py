@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from tqdm import tqdm
+
 from yt8m_distill.data.pipeline import ReadOptions, checked, read_batches
 from yt8m_distill.errors import InputError
 
@@ -38,7 +40,10 @@ def _count_unknown(store, shards, config):
     if spec.level == "frame":  # of mapped records little more than the ids is then read
         spec = dataclasses.replace(spec, sampled_frames=1, frame_sampler="first")
     options = ReadOptions(record_index=config.training.record_index)
-    for batch in checked(read_batches(shards, spec, options, labelled=False), shards, spec, labelled=False):
-        ids = batch["id"].numpy()
-        unknown, videos = unknown + store.count_unmatched(ids), videos + len(ids)
+    batches = checked(read_batches(shards, spec, options, labelled=False), shards, spec, labelled=False)
+    with tqdm(desc="looks for the videos in the soft labels", unit="video", disable=None, delay=2) as bar:
+        for batch in batches:
+            ids = batch["id"].numpy()
+            unknown, videos = unknown + store.count_unmatched(ids), videos + len(ids)
+            bar.update(len(ids))
     return unknown, videos

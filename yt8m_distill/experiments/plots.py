@@ -19,6 +19,7 @@ class Panel:
       lines: {label: [(x, {seed: y}), ...]}; a line without seeds, such as the paper's, has one entry.
       levels: {label: y}, drawn as dashed lines from side to side.
       logarithmic: whether x is drawn on a logarithmic scale.
+      whole: whether x is a count, so that ticks stand at the points alone.
     """
 
     title: str
@@ -27,6 +28,7 @@ class Panel:
     lines: dict
     levels: dict = dataclasses.field(default_factory=dict)
     logarithmic: bool = False
+    whole: bool = False
 
 
 def require(*modules):
@@ -45,15 +47,18 @@ def draw_lines(path, panels):
     figure = _figure(len(panels))
     for number, panel in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), number + 1)
-        for label, points in panel.lines.items():
+        for place, (label, points) in enumerate(panel.lines.items()):
             xs, values = [x for x, _ in points], [list(seeds.values()) for _, seeds in points]
             spreads = [statistics.stdev(ys) if len(ys) > 1 else 0 for ys in values]
             means = [statistics.fmean(ys) for ys in values]
-            axes.errorbar(xs, means, spreads, marker="o", ms=3, lw=1, capsize=2, label=label)
+            style = {"ls": "-", "marker": "o"} if place < 10 else {"ls": ":", "marker": "s"}  # there are ten colours
+            axes.errorbar(xs, means, spreads, color=f"C{place % 10}", ms=3, lw=1, capsize=2, label=label, **style)
         for place, (label, y) in enumerate(panel.levels.items()):
             axes.axhline(y, ls="--", lw=1, color=f"C{7 - place}", label=label)
         if panel.logarithmic:
             axes.set_xscale("log")
+        elif panel.whole:
+            axes.set_xticks(sorted({x for points in panel.lines.values() for x, _ in points}))
         _label(axes, panel.title, panel.xlabel, panel.ylabel)
         axes.legend(fontsize=6)
     _save(figure, path)

@@ -71,4 +71,4 @@ def _claim(who, curves, levels):
 def _panel(data, losses, curves, levels):
     lines = {f"parallel {who}": list(enumerate(curves[who, losses], start=1)) for who in _WHO}
     constants = {f"serial {who}": statistics.fmean(levels[who, losses].values()) for who in _WHO}
-    return plots.Panel(f"{losses_label(losses)}, {data.title}", "epoch", "GAP", lines, constants)
+    return plots.Panel(f"{losses_label(losses)}, {data.title}", "epoch", "GAP", lines, constants, whole=True)

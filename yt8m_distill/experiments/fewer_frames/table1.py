@@ -179,6 +179,6 @@ def _panels(data, results):
     teacher = list(by_seed(results["skyline", 0]).values())
     levels = {"Teacher-Skyline": sum(teacher) / len(teacher)}
     return [
-        plots.Panel(f"here: {data.title}", f"k of {data.features.max_frames} frames", "GAP", ours, levels),
-        plots.Panel("paper: YouTube-8M", "k", "GAP", theirs, {"Teacher-Skyline": published.SKYLINE[0]}),
+        plots.Panel(f"here: {data.title}", f"k of {data.features.max_frames} frames", "GAP", ours, levels, whole=True),
+        plots.Panel("paper: YouTube-8M", "k", "GAP", theirs, {"Teacher-Skyline": published.SKYLINE[0]}, whole=True),
     ]
