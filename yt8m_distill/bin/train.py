@@ -58,10 +58,13 @@ def start(config, run_dir):
 
 def _require_model(config):
     """Raises what is wrong with the model, or with a student's teachers, while an earlier run is still there."""
+    import keras
+
     from yt8m_distill.training.distilling import make_student
     from yt8m_distill.training.objective import make_learner
 
     (make_student if config.distillation else make_learner)(config)
+    keras.backend.clear_session()  # names count from the start again
 
 
 def _train(config, run_dir, shards, eval_shards):
