@@ -43,7 +43,9 @@ def attempts(monkeypatch):
     return made
 
 
-def test_a_student_comes_after_its_teachers_and_reads_what_they_predict(shards, tmp_path, attempts, capsys):
+def test_a_student_comes_after_its_teachers_and_reads_what_they_predict(
+    shards, tmp_path, attempts, capsys, monkeypatch
+):
     teachers = plan("t1", shards), plan("t2", shards, overrides={"num_hidden_units": 32})
     student = plan("student", shards, distillation=SOFT, teachers=teachers)
     runner = Runner(str(tmp_path), shards["video"])
@@ -60,6 +62,7 @@ def test_a_student_comes_after_its_teachers_and_reads_what_they_predict(shards, 
     assert [line.split("  ")[:2] for line in lines] == [[f"run {n} of 3", attempts[n - 1]] for n in (1, 2, 3)]
     assert lines[-1].endswith("about 0:00:00 left")
 
+    monkeypatch.chdir(tmp_path)
     again = Runner(str(tmp_path), shards["video"]).run([student, *teachers])
     assert again == results
     assert len(attempts) == 3

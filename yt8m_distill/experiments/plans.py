@@ -75,5 +75,5 @@ def made_with(plan, evaluation):
         parts["teacher_weights"] = list(plan.teacher_weights)
     joint = plan.joint_teacher
     parts["joint_teacher"] = joint and RunConfig(joint.features, joint.model, plan.training).to_dict()
-    parts["data"] = [os.path.abspath(path) for path in (*plan.shards, "", *evaluation)]
+    parts["data"] = [*map(os.path.abspath, plan.shards), "", *map(os.path.abspath, evaluation)]
     return parts
