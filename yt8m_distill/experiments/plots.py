@@ -18,7 +18,6 @@ class Panel:
       title, xlabel, ylabel: its words.
       lines: {label: [(x, {seed: y}), ...]}; a line without seeds, such as the paper's, has one entry.
       levels: {label: y}, drawn as dashed lines from side to side.
-      logarithmic: whether x is drawn on a logarithmic scale.
       whole: whether x is a count, so that ticks stand at the points alone.
     """
 
@@ -27,7 +26,6 @@ class Panel:
     ylabel: str
     lines: dict
     levels: dict = dataclasses.field(default_factory=dict)
-    logarithmic: bool = False
     whole: bool = False
 
 
@@ -55,9 +53,7 @@ def draw_lines(path, panels):
             axes.errorbar(xs, means, spreads, color=f"C{place % 10}", ms=3, lw=1, capsize=2, label=label, **style)
         for place, (label, y) in enumerate(panel.levels.items()):
             axes.axhline(y, ls="--", lw=1, color=f"C{7 - place}", label=label)
-        if panel.logarithmic:
-            axes.set_xscale("log")
-        elif panel.whole:
+        if panel.whole:
             axes.set_xticks(sorted({x for points in panel.lines.values() for x, _ in points}))
         _label(axes, panel.title, panel.xlabel, panel.ylabel)
         axes.legend(fontsize=6)
