@@ -18,7 +18,7 @@ TEACHER ?=
 SOFT_LABELS ?=
 DISTILL ?= serial-k30
 K ?=
-STUDENT ?= $(if $(filter file,$(origin RUN)),runs/$(MODEL)$(if $(K),-k$(K))-$(firstword $(subst -, ,$(DISTILL))),$(RUN))
+STUDENT ?= $(if $(filter file,$(origin RUN)),runs/$(STUDENT_NAME)$(if $(K),-k$(K))-$(firstword $(subst -, ,$(DISTILL))),$(RUN))
 
 VENV := $(if $(filter default,$(STACK)),.venv,.venv-$(STACK))
 PYTHON := $(VENV)/bin/python
@@ -37,6 +37,8 @@ MODEL_FLAGS := $(if $(wildcard flags/models/$(MODEL).flags),--flagfile=flags/mod
 
 # A student is of its teacher's family, unless MODEL says otherwise.
 STUDENT_FLAGS = $(if $(or $(filter command,$(word 1,$(origin MODEL))),$(if $(TEACHER),,1)),$(MODEL_FLAGS))
+comma := ,
+STUDENT_NAME = $(if $(STUDENT_FLAGS),$(MODEL),$(notdir $(patsubst %/,%,$(firstword $(subst $(comma), ,$(TEACHER))))))
 
 .PHONY: help setup demo sample train distill reproduce eval inference export test test-jax lint bench clean
 
