@@ -40,7 +40,7 @@ STUDENT_FLAGS = $(if $(or $(filter command,$(word 1,$(origin MODEL))),$(if $(TEA
 comma := ,
 STUDENT_NAME = $(if $(STUDENT_FLAGS),$(MODEL),$(notdir $(patsubst %/,%,$(firstword $(subst $(comma), ,$(TEACHER))))))
 
-.PHONY: help setup demo sample train distill eval inference export test test-jax lint bench clean
+.PHONY: help setup demo sample train distill eval inference export test test-tables test-jax lint bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -86,6 +86,9 @@ export: $(READY)  ## RUN=runs/NeXtVLAD EXPORT=exports/NeXtVLAD
 
 test: $(READY)  ## the whole suite
 	$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(FLAGS)
+
+test-tables:  ## every table of the papers at its quick size
+	$(MAKE) test FLAGS='-m tables tests/experiments'
 
 test-jax:  ## every model on JAX against TensorFlow, in .venv-jax
 	$(MAKE) test STACK=jax FLAGS='tests/conformance/test_other_backends.py tests/benchmarks/test_model_step.py'

@@ -185,7 +185,7 @@ def _synthetic(made, level, quick):
             f"--num_videos={videos}",
             f"--num_classes={classes}",
             f"--feature_sizes={sizes}",
-            "--num_shards=4",
+            f"--num_shards={2 if quick else 4}",
             "--length_scale=0.2",
         )
     names = ("rgb", "audio") if level == "frame" else ("mean_rgb", "mean_audio")
@@ -208,7 +208,7 @@ def _quick(data_set):
         name: (registered, {key: min(value, 16) if _is_size(key) else value for key, value in numbers.items()})
         for name, (registered, numbers) in data_set.models.items()
     }
-    training = dataclasses.replace(data_set.training, batch_size=32, num_epochs=2, log_steps=2)
+    training = dataclasses.replace(data_set.training, batch_size=8, num_epochs=2, log_steps=8)
     return dataclasses.replace(
         data_set,
         title=f"{data_set.title}; quick sizes, whose figures say nothing",
