@@ -8,7 +8,7 @@ import pytest
 from yt8m_distill.experiments.reproduction import reproduce
 from yt8m_distill.experiments.table_names import LEVELS
 
-pytestmark = pytest.mark.tables
+pytestmark = [pytest.mark.tables, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
