@@ -21,7 +21,7 @@ setup(
     extras_require={
         # tensorflow-io 0.37.1 is built for TensorFlow 2.16 only: it opens s3://, hdfs:// and az:// paths.
         "io": ["tensorflow==2.16.2", "tensorflow-io==0.37.1"],
-        # The papers' tables and figures: pictures, and t-SNE.
+        # The papers' tables and figures: pictures, t-SNE, and Student's t.
         "reproduce": ["matplotlib>=3.8", "scikit-learn>=1.4", "scipy>=1.11"],
         "test": ["pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6"],
     },

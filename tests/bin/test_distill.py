@@ -47,7 +47,7 @@ def taught(tmp_path_factory):
     assert (stored.returncode, stored.stderr) == (0, "")
     small = ["--lstm_cells=4", "--max_num_frames=12", "--num_inputs_to_lstm=3", *DATA_FLAGS, "--model=HRNN_tiny"]
     roads = {
-        "serial-k30": ["--sampled_frames=5", "--teacher=teacher"],
+        "serial-k30": ["--sampled_frames=5", "--teacher=teacher", "--num_inputs_to_lstm=5"],
         "parallel-k30": ["--sampled_frames=5", *small],
         "soft_labels": ["--soft_labels=store", "--teacher=teacher", *small],
         "multi_teacher": ["--teacher=teacher,teacher", "--teacher_weights=2,1", "--feature_names=rgb"],
@@ -96,7 +96,7 @@ def test_a_student_is_of_its_teachers_family_features_and_training(taught):
     teacher, student = load_config(directory / "teacher"), load_config(directory / "student-serial-k30")
     assert (student.features.sampled_frames, student.features.num_classes) == (5, 12)
     assert student.model.aggregator.lstm_cells == teacher.model.aggregator.lstm_cells
-    assert (student.model.aggregator.max_num_frames, student.model.aggregator.num_inputs_to_lstm) == (5, 1)
+    assert (student.model.aggregator.max_num_frames, student.model.aggregator.num_inputs_to_lstm) == (5, 5)
     assert student.training.shuffle_buffer_size == teacher.training.shuffle_buffer_size
     assert load_config(directory / "student-multi_teacher").features.sizes == (16,)
 
@@ -106,7 +106,7 @@ def test_in_parallel_the_flags_describe_the_teacher(taught):
     config = load_config(directory / "student-parallel-k30")
     assert config.distillation.joint_teacher.model.aggregator.max_num_frames == 12
     assert config.distillation.joint_teacher.features.sampled_frames == 0
-    assert config.model.aggregator.max_num_frames == 5
+    assert (config.model.aggregator.max_num_frames, config.model.aggregator.num_inputs_to_lstm) == (5, 1)
 
 
 def test_the_output_and_the_run_name_the_teachers(taught):

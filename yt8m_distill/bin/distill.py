@@ -66,12 +66,12 @@ def _model(teacher, features, params):
     config = registry.model_config(FLAGS.model)
     if teacher and (not FLAGS["model"].present or config.name == teacher.model.name):
         config = teacher.model
-    config = registry.with_fields(config, **given)
-    chosen = "max_num_frames" in given and not params.parallel  # where it is the teacher's
-    if not features.sampled_frames or chosen:
-        return config
-    config = registry.for_frames(config, features.frame_limit)
-    return config if params.parallel else registry.with_fields(config, **given)
+    if params.parallel:  # the flags are the joint teacher's
+        config = registry.with_fields(config, **given)
+        return registry.for_frames(config, features.frame_limit) if features.sampled_frames else config
+    if features.sampled_frames and "max_num_frames" not in given:
+        config = registry.for_frames(config, features.frame_limit)
+    return registry.with_fields(config, **given)
 
 
 def _teachers(runs, params):
