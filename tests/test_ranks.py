@@ -21,6 +21,7 @@ RANKS = {
     "metrics": 2,
     "losses": 2,
     "models": 3,
+    "stored_weights": 3,
     "run_config": 4,
     "cost": 5,
     "distillation": 5,

@@ -15,20 +15,29 @@ import re
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters import registry
 from yt8m_distill.hyperparameters.distillation import Distillation
+from yt8m_distill.hyperparameters.origin import Origin
 from yt8m_distill.hyperparameters.registry import ModelConfig
 from yt8m_distill.hyperparameters.training import TrainingParams
 from yt8m_distill.spec import FeatureSpec
+from yt8m_distill.stored_weights import holds_stored, named_weights, read_stored
 from yt8m_distill.written_aside import written_aside
 
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """What `config.json` holds: data, model and training, and of a student its distillation."""
+    """What `config.json` holds.
+
+    Attributes:
+      features, model, training: data, model, and how it was trained.
+      distillation: of a student.
+      origin: of a run that was made from others rather than trained.
+    """
 
     features: FeatureSpec
     model: ModelConfig
     training: TrainingParams
     distillation: Distillation | None = None
+    origin: Origin | None = None
 
     def to_dict(self):
         """Plain dicts and numbers, ready for JSON."""
@@ -37,7 +46,8 @@ class RunConfig:
             "model": registry.to_dict(self.model),
             "training": dataclasses.asdict(self.training),
         }
-        return values | ({"distillation": self.distillation.to_dict()} if self.distillation else {})
+        values |= {"distillation": self.distillation.to_dict()} if self.distillation else {}
+        return values | ({"origin": dataclasses.asdict(self.origin)} if self.origin else {})
 
     @classmethod
     def from_dict(cls, values):
@@ -48,6 +58,7 @@ class RunConfig:
             # Runs from before there was an index read their records by parsing.
             training=TrainingParams(**{"record_index": False, "bucket_by_length": False, **values["training"]}),
             distillation=Distillation.from_dict(values["distillation"]) if "distillation" in values else None,
+            origin=Origin.from_dict(values["origin"]) if "origin" in values else None,
         )
 
 
@@ -162,12 +173,27 @@ def restore_model(run):
 
     model = build_model(run.config.model, run.config.features)
     try:
-        read_checkpoint(tf.train.Checkpoint(model=model), run.checkpoint)
+        if holds_stored(run.checkpoint):
+            _assign(model, read_stored(run.checkpoint))
+        else:
+            read_checkpoint(tf.train.Checkpoint(model=model), run.checkpoint)
     except InputError as error:
         raise InputError(
             f"{run.checkpoint} does not fit the {run.config.model.name} of {config_path(run.directory)}: {error}"
         ) from error
     return model
+
+
+def _assign(model, tensors):
+    """Gives a model the weights of a checkpoint of stored tensors."""
+    weights = named_weights(model)
+    if differing := sorted(weights.keys() ^ tensors.keys()):
+        raise InputError(f"they do not both have {', '.join(differing[:3])}")
+    for name, variable in weights.items():
+        values = tensors[name].dequantize()
+        if values.shape != tuple(variable.shape):
+            raise InputError(f"{name} is {values.shape} and should be {tuple(variable.shape)}")
+        variable.assign(values)
 
 
 def read_checkpoint(checkpoint, prefix):

@@ -35,7 +35,7 @@ def prepare(config, run_dir, *, start_new_model=False, confirm=None):
       Lines about training numbers that differ from those the run was started with.
 
     Raises:
-      InputError: the directory holds a run of another config, or something that is not a run.
+      InputError: the directory holds a run of another config or of an origin, or something that is not a run.
     """
     if os.path.exists(run_dir) and not os.path.isdir(run_dir):
         raise InputError(f"{run_dir} is a file: give a directory for the run.")
@@ -47,7 +47,13 @@ def prepare(config, run_dir, *, start_new_model=False, confirm=None):
             raise InputError(f"{run_dir} was left as it is.")
         _delete_run(run_dir)
         exists = False
-    changes = _changes(load_config(run_dir), config, run_dir) if exists else []
+    before = load_config(run_dir) if exists else None
+    if before and before.origin:
+        raise InputError(
+            f"{run_dir} holds weights that {before.origin.command} made, not a run that could be trained on: give "
+            "another --train_dir."
+        )
+    changes = _changes(before, config, run_dir) if exists else []
     save_config(config, run_dir)
     return changes
 
