@@ -4,17 +4,21 @@ import pytest
 from yt8m_distill.compression import partial_quantization
 from yt8m_distill.compression.partial_quantization import (
     CODEBOOKS,
+    METHODS,
     assign,
+    bits_of,
     is_converted,
     kmeans_codebook,
     quantile_codebook,
     quantize,
-    to_float16,
     uniform_codebook,
 )
 from yt8m_distill.errors import InputError
 
 every_method = pytest.mark.parametrize("method", CODEBOOKS)
+
+
+every_way = pytest.mark.parametrize("method", METHODS)
 
 
 def normal(size=5000, seed=0):
@@ -137,27 +141,80 @@ def test_chunks_do_not_show(monkeypatch):
 
 def test_float16_is_a_plain_cast():
     values = normal()
-    np.testing.assert_array_equal(to_float16("w", values), values.astype("float16"))
+    np.testing.assert_array_equal(quantize("w", values, "float16").values, values.astype("float16"))
+
+
+@every_way
+def test_an_error_is_at_most_half_of_the_widest_step(method):
+    values = normal((50, 100))
+    error = np.abs(quantize("w", values, method).dequantize() - values).max()
+    steps = 2 ** bits_of(method) - 1
+    widest = {"uniform": np.ptp(values) / steps, "per_channel": np.ptp(values, axis=0).max() / steps, "float16": 2**-9}
+    assert error <= widest.get(method.removesuffix("4"), np.ptp(values)) / 2 * 1.001
+
+
+@every_way
+def test_a_tensor_takes_the_bits_that_its_method_names(method):
+    values = normal((100, 300))
+    tables = {"per_channel": 2 * 300 * 4, "float16": 0}.get(method.removesuffix("4"), 4 * 2 ** bits_of(method))
+    shape = 4 * 2 if method.endswith("4") else 0
+    assert quantize("w", values, method).num_bytes == values.size * bits_of(method) // 8 + tables + shape
+
+
+@every_way
+def test_equal_values_are_exact_in_every_way(method):
+    values = np.full((30, 3), 0.375, "float32")
+    np.testing.assert_array_equal(quantize("w", values, method).dequantize(), values)
+
+
+def test_channels_have_ends_of_their_own():
+    values = normal((40, 3)) * np.float32([1, 100, 0])
+    result = quantize("w", values, "per_channel")
+    np.testing.assert_array_equal(result.dequantize().min(axis=0), values.min(axis=0))
+    np.testing.assert_allclose(result.dequantize().max(axis=0), values.max(axis=0), rtol=1e-6)
+    np.testing.assert_array_equal(result.codes.max(axis=0), [255, 255, 0])
+
+
+def test_channels_lose_less_than_the_whole_where_their_ranges_differ():
+    values = normal((200, 50)) * np.logspace(-2, 0, 50, dtype="float32")
+    errors = [
+        np.square(quantize("w", values, method).dequantize() - values).sum() for method in ("per_channel", "uniform")
+    ]
+    assert errors[0] < errors[1] / 4
+
+
+def test_an_outlier_costs_equal_steps_most():
+    values = np.append(normal(), np.float32(250))
+    errors = {method: np.square(quantize("w", values, method).dequantize() - values).sum() for method in CODEBOOKS}
+    assert errors["kmeans"] < errors["uniform"] / 100
+    assert quantize("w", values, "uniform").dequantize()[-1] == 250
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5000])
+def test_equal_steps_assign_as_a_comparison_with_all_does(size):
+    for values in (normal(size), np.round(normal(size)), normal(size) + 1e6):
+        codebook = uniform_codebook(values)
+        np.testing.assert_array_equal(quantize("w", values).codes, compared_with_all(values, codebook))
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("convert", [quantize, to_float16])
-def test_numbers_that_are_none_are_refused_by_name(convert, wrong):
+@every_way
+def test_numbers_that_are_none_are_refused_by_name(method, wrong):
     values = normal()
     values[3] = wrong
     with pytest.raises(InputError, match="tower/weights holds 1 values that are NaN or infinite"):
-        convert("tower/weights", values)
+        quantize("tower/weights", values, method)
 
 
-@pytest.mark.parametrize("convert", [quantize, to_float16])
-def test_an_empty_tensor_is_refused_by_name(convert):
+@every_way
+def test_an_empty_tensor_is_refused_by_name(method):
     with pytest.raises(InputError, match="tower/weights is empty"):
-        convert("tower/weights", np.zeros((0, 3), "float32"))
+        quantize("tower/weights", np.zeros((0, 3), "float32"), method)
 
 
 def test_what_float16_cannot_hold_is_named():
     with pytest.raises(InputError, match=r"tower/weights holds 70000, more than float16"):
-        to_float16("tower/weights", np.float32([1, -70_000]))
+        quantize("tower/weights", np.float32([1, -70_000]), "float16")
 
 
 def test_an_unknown_method_is_named():

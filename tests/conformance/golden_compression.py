@@ -11,6 +11,7 @@ from golden_metrics import load
 
 from yt8m_distill.compression import partial_quantization as quantization
 from yt8m_distill.compression.averaging import average
+from yt8m_distill.stored_weights import Codebook
 
 TOLERANCE = 1e-5
 
@@ -54,12 +55,12 @@ def _assert_selected(method, names, inputs, config):
 
 def _quantized(method, name, array, outputs):
     if method == "float16":
-        half = quantization.to_float16(name, array)
+        half = quantization.quantize(name, array, "float16").values
         results = {"float16": half, "dequantised": half.astype("float32")}
     elif method == "quant_kmeans":
         # The reference's centres depend on chance: its own are taken, and what is compared is the assignment.
         codebook = outputs[f"{method}/{name}/space"]
-        coded = quantization.Quantized(quantization.assign(array, codebook), codebook)
+        coded = Codebook(quantization.assign(array, codebook), codebook)
         results = {"codes": coded.codes, "dequantised": coded.dequantize(), "space": np.sort(codebook)}
         _assert_no_worse(array, coded.dequantize(), quantization.quantize(name, array, "kmeans").dequantize())
     else:

@@ -1,37 +1,18 @@
-"""Partial quantisation: the large variables in 8 bits with a codebook each, or in float16; the others as they are.
+"""Partial quantisation: the large variables in 8 or 4 bits with a codebook each, by channel, or in float16.
 
 Arithmetic on NumPy arrays, apart from any model. Source: Skalic and Austin, "Building a Size Constrained Predictive
 Model for Video Classification", ECCV-W 2018, section 3.2, and its code (miha-skalic/youtube8mchallenge).
 """
 
-import dataclasses
-
 import numpy as np
 
 from yt8m_distill.errors import InputError
+from yt8m_distill.stored_weights import Affine, Codebook, Float16
 
 MIN_ELEMENTS = 17_000
-CODES = 256
 _CHUNK = 2**18  # values assigned together: 15 MB of temporaries at most
 _CAPS = 5  # cuts of the widest gaps' shares, each of which makes the sum smaller that sets the next one
 _ROUNDS = 30  # of k-means; from where it starts, more change the error by less than 0.1 %
-
-
-@dataclasses.dataclass(frozen=True)
-class Quantized:
-    """A float32 tensor in one byte a value.
-
-    Attributes:
-      codes: uint8, in the tensor's shape.
-      codebook: float32 (256,), in ascending order.
-    """
-
-    codes: np.ndarray
-    codebook: np.ndarray
-
-    def dequantize(self):
-        """float32 in the tensor's shape: the codebook's value of every code."""
-        return self.codebook[self.codes]
 
 
 def is_converted(array, min_elements=MIN_ELEMENTS):
@@ -40,54 +21,75 @@ def is_converted(array, min_elements=MIN_ELEMENTS):
 
 
 def quantize(name, array, method="uniform"):
-    """The tensor in 8 bits: every value becomes the nearest of 256.
+    """The tensor in fewer bits.
 
     Args:
       name: the tensor's name, for errors.
       array: float32, any shape with at least one value.
-      method: how the 256 values are chosen, a key of `CODEBOOKS`.
+      method: one of `METHODS`. `uniform` (the paper's), `quantile` and `kmeans` choose 256 values for the tensor, of
+        which every value becomes the nearest; `per_channel` has 256 equal steps from the smallest to the largest value
+        of each channel (last axis). With the ending 4 they have 16 instead of 256. `float16` is a plain cast.
 
     Returns:
-      Quantized. Values are assigned to the codebook before it is rounded to float32. A tensor of equal values has
-      codes 0 and is exact.
+      Codebook, Affine or Float16. Values are assigned to a codebook before it is rounded to float32. A tensor of equal
+      values has codes 0 and is exact.
 
     Raises:
-      InputError: an unknown method, or NaN, infinity or nothing in the tensor.
+      InputError: an unknown method; NaN, infinity or nothing in the tensor; a value that float16 (up to 65504) cannot
+        hold.
     """
-    if method not in CODEBOOKS:
-        raise InputError(f"There is no quantisation {method!r}: choose one of {', '.join(CODEBOOKS)}.")
+    if method not in METHODS:
+        raise InputError(f"There is no quantisation {method!r}: choose one of {', '.join(METHODS)}.")
     _require_finite(name, array)
-    codebook = CODEBOOKS[method](array)
-    return Quantized(assign(array, codebook), codebook.astype(np.float32))
+    if method == "float16":
+        return _to_float16(name, array)
+    bits = bits_of(method)
+    if method.startswith("per_channel"):
+        return _by_channel(array, bits)
+    codebook = CODEBOOKS[method.removesuffix("4")](array, 2**bits)
+    codes = _assign_equal_steps(array, codebook) if method.startswith("uniform") else assign(array, codebook)
+    return Codebook(codes, codebook.astype(np.float32))
 
 
-def to_float16(name, array):
-    """The tensor in float16, by a plain cast; `.astype("float32")` is the way back.
+def bits_of(method):
+    """Bits a value of one of `METHODS`."""
+    return 16 if method == "float16" else 4 if method.endswith("4") else 8
 
-    Raises:
-      InputError: NaN, infinity or nothing in the tensor, or a value that float16 (up to 65504) cannot hold.
-    """
-    _require_finite(name, array)
+
+def _to_float16(name, array):
     with np.errstate(over="ignore"):
         half = array.astype(np.float16)
     if not np.isfinite(half).all():
         raise InputError(f"{name} holds {np.abs(array).max():g}, more than float16 can hold: leave it in float32.")
-    return half
+    return Float16(half)
 
 
-def uniform_codebook(array):
-    """256 values at equal distances from the smallest to the largest: float64 (256,)."""
+def _by_channel(array, bits):
+    rows = array.reshape(-1, array.shape[-1] if array.ndim else 1)
+    low, high = rows.min(axis=0).astype(np.float64), rows.max(axis=0).astype(np.float64)
+    step = ((high - low) / (2**bits - 1)).astype(np.float32)
+    low = low.astype(np.float32)
+    codes = np.empty(rows.shape, np.uint8)
+    height = max(_CHUNK // rows.shape[1], 1)
+    for start in range(0, len(rows), height):
+        steps = (rows[start : start + height] - low) / np.where(step > 0, step, 1)
+        codes[start : start + height] = np.clip(np.rint(steps), 0, 2**bits - 1)
+    return Affine(codes.reshape(array.shape), low, step, bits)
+
+
+def uniform_codebook(array, levels=256):
+    """Values at equal distances from the smallest to the largest: float64 (levels,)."""
     # From Python floats: NumPy 2 would compute it in the precision of float32 scalars.
-    return np.linspace(float(array.min()), float(array.max()), CODES)
+    return np.linspace(float(array.min()), float(array.max()), levels)
 
 
-def quantile_codebook(array):
-    """The i/255-quantiles, i = 0 .. 255, linearly interpolated: float64 (256,)."""
-    return np.quantile(array.astype(np.float64), np.linspace(0.0, 1.0, CODES))
+def quantile_codebook(array, levels=256):
+    """The quantiles i / (levels - 1), i = 0 .. levels - 1, linearly interpolated: float64 (levels,)."""
+    return np.quantile(array.astype(np.float64), np.linspace(0.0, 1.0, levels))
 
 
-def kmeans_codebook(array):
-    """Centres of 256 clusters with small squared distances (k-means in one dimension): float64 (256,).
+def kmeans_codebook(array, levels=256):
+    """Centres of clusters with small squared distances (k-means in one dimension): float64 (levels,).
 
     Values are sorted once, so that a cluster is a range and its mean a difference of running sums. A cluster that
     loses its last value keeps its centre. Starts where many centres are best placed, in proportion to the cube root of
@@ -99,9 +101,9 @@ def kmeans_codebook(array):
     # one centre's share: the gap before an outlier would take many centres to where there is no value.
     shares = np.diff(values) ** (2 / 3)
     for _ in range(_CAPS):
-        shares = np.minimum(shares, shares.sum() / CODES)
+        shares = np.minimum(shares, shares.sum() / levels)
     gathered = np.concatenate([[0.0], np.cumsum(shares)])
-    centres = np.interp(np.linspace(0.0, gathered[-1], CODES), gathered, values)
+    centres = np.interp(np.linspace(0.0, gathered[-1], levels), gathered, values)
     for _ in range(_ROUNDS):
         inner = np.searchsorted(values, (centres[1:] + centres[:-1]) / 2)
         ends = np.concatenate([[0], inner, [len(values)]])
@@ -111,6 +113,8 @@ def kmeans_codebook(array):
 
 
 CODEBOOKS = {"uniform": uniform_codebook, "quantile": quantile_codebook, "kmeans": kmeans_codebook}
+_METHODS_OF_CODES = (*CODEBOOKS, "per_channel")
+METHODS = (*_METHODS_OF_CODES, *(f"{method}4" for method in _METHODS_OF_CODES), "float16")
 
 
 def assign(array, codebook):
@@ -129,6 +133,19 @@ def assign(array, codebook):
     for start in range(0, len(values), _CHUNK):
         chunk = values[start : start + _CHUNK].astype(np.float64)
         codes[start : start + _CHUNK] = first[_nearest(chunk, entries)]
+    return codes.reshape(array.shape)
+
+
+def _assign_equal_steps(array, entries):
+    """`assign` for ascending entries at equal distances: compares with three of them instead of searching."""
+    step = (entries[-1] - entries[0]) / (len(entries) - 1)
+    values = array.reshape(-1)
+    codes = np.zeros(values.shape, np.uint8)
+    for start in range(0, len(values) if step > 0 else 0, _CHUNK):
+        chunk = values[start : start + _CHUNK].astype(np.float64)
+        middle = np.clip(((chunk - entries[0]) / step + 0.5).astype(np.intp), 1, len(entries) - 2)
+        below, at, above = (np.abs(chunk - entries[middle + offset]) for offset in (-1, 0, 1))
+        codes[start : start + _CHUNK] = np.where(below <= at, middle - 1, np.where(at <= above, middle, middle + 1))
     return codes.reshape(array.shape)
 
 
