@@ -1,7 +1,8 @@
-"""Files that appear under their name once they are complete. Standard library only."""
+"""Files and folders that appear under their name once they are complete. Standard library only."""
 
 import contextlib
 import os
+import shutil
 
 from yt8m_distill.errors import InputError
 
@@ -39,3 +40,39 @@ def written_aside(path, binary=False):
     except BaseException:
         os.remove(aside)
         raise
+
+
+@contextlib.contextmanager
+def folder_aside(directory, mark, overwrite=False):
+    """A folder to fill; it takes the name `directory` when the block ends, and goes when the block raises.
+
+    Args:
+      directory: the name; a folder of that name that is empty gives way.
+      mark: a file that tells folders of this kind from others, which are never replaced.
+      overwrite: whether an earlier folder of this kind gives way too, once the new one is complete.
+
+    Raises:
+      InputError: `directory` holds something that does not give way.
+    """
+    directory = os.path.normpath(directory)
+    require_replaceable(directory, mark, overwrite)
+    aside, old = (f"{directory}.{os.getpid()}.{ending}" for ending in ("partial", "old"))
+    os.makedirs(aside)
+    try:
+        yield aside
+        if os.path.exists(directory):
+            os.rename(directory, old)
+        os.rename(aside, directory)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def require_replaceable(directory, mark, overwrite=False):
+    """Raises InputError unless `folder_aside` may write a folder: to be called before the work too."""
+    if not os.path.exists(directory) or (os.path.isdir(directory) and not os.listdir(directory)):
+        return
+    if not os.path.exists(os.path.join(directory, mark)):
+        raise InputError(f"{directory} exists and holds no {mark}: give another --output_dir.")
+    if not overwrite:
+        raise InputError(f"{directory} is there already: give another --output_dir, or --overwrite.")
