@@ -3,7 +3,7 @@
 RUN/config.json      everything needed to rebuild the model, the data spec and the optimiser
 RUN/checkpoints/     TensorFlow checkpoints ckpt-STEP
 RUN/metrics.csv      one row every --log_steps
-RUN/eval/STEP.json   evaluations
+RUN/eval/STEP.json   evaluations; STEP-ema.json those of the averaged weights
 RUN/tensorboard/     event files
 """
 
@@ -15,6 +15,7 @@ import re
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters import registry
 from yt8m_distill.hyperparameters.distillation import Distillation
+from yt8m_distill.hyperparameters.ema_source import EmaSource
 from yt8m_distill.hyperparameters.origin import Origin
 from yt8m_distill.hyperparameters.registry import ModelConfig
 from yt8m_distill.hyperparameters.training import TrainingParams
@@ -31,6 +32,7 @@ class RunConfig:
       features, model, training: data, model, and how it was trained.
       distillation: of a student.
       origin: of a run that was made from others rather than trained.
+      ema_source: of a run that went on from a finished one to average its weights.
     """
 
     features: FeatureSpec
@@ -38,6 +40,7 @@ class RunConfig:
     training: TrainingParams
     distillation: Distillation | None = None
     origin: Origin | None = None
+    ema_source: EmaSource | None = None
 
     def to_dict(self):
         """Plain dicts and numbers, ready for JSON."""
@@ -47,7 +50,8 @@ class RunConfig:
             "training": dataclasses.asdict(self.training),
         }
         values |= {"distillation": self.distillation.to_dict()} if self.distillation else {}
-        return values | ({"origin": dataclasses.asdict(self.origin)} if self.origin else {})
+        optional = {"origin": self.origin, "ema_source": self.ema_source}
+        return values | {name: dataclasses.asdict(part) for name, part in optional.items() if part}
 
     @classmethod
     def from_dict(cls, values):
@@ -59,6 +63,7 @@ class RunConfig:
             training=TrainingParams(**{"record_index": False, "bucket_by_length": False, **values["training"]}),
             distillation=Distillation.from_dict(values["distillation"]) if "distillation" in values else None,
             origin=Origin.from_dict(values["origin"]) if "origin" in values else None,
+            ema_source=EmaSource(**values["ema_source"]) if "ema_source" in values else None,
         )
 
 
@@ -71,12 +76,14 @@ class Run:
       config: its RunConfig.
       checkpoint: prefix of the checkpoint chosen.
       step: training step of that checkpoint.
+      use_ema: whether its averaged weights are meant, rather than those of that step.
     """
 
     directory: str
     config: RunConfig
     checkpoint: str
     step: int
+    use_ema: bool = False
 
 
 def save_config(config, run_dir):
@@ -118,12 +125,16 @@ def checkpoint_dir(run_dir):
 
 def newest_checkpoint(run_dir):
     """Prefix of the newest checkpoint that is complete and still there, or None."""
+    return (complete_checkpoints(run_dir) or [None])[-1]
+
+
+def complete_checkpoints(run_dir):
+    """Prefixes of the checkpoints that are complete and still there, oldest first."""
     import tensorflow as tf
 
     # The list is written once a checkpoint is complete; a killed process may leave the files of one that is not.
     listed = tf.train.get_checkpoint_state(checkpoint_dir(run_dir))
-    there = [prefix for prefix in (listed.all_model_checkpoint_paths if listed else ()) if _on_disk(prefix)]
-    return there[-1] if there else None
+    return [prefix for prefix in (listed.all_model_checkpoint_paths if listed else ()) if _on_disk(prefix)]
 
 
 def _on_disk(prefix):
@@ -135,14 +146,15 @@ def checkpoint_step(prefix):
     return int(re.search(r"ckpt-(\d+)$", prefix).group(1))
 
 
-def find_run(path):
+def find_run(path, use_ema=False):
     """Finds the checkpoint that `--checkpoint` means.
 
     Args:
       path: a run directory (its newest checkpoint) or a checkpoint in it (`RUN/checkpoints/ckpt-STEP`).
+      use_ema: whether the averaged weights in it are meant.
 
     Raises:
-      InputError: there is no such run directory or no such checkpoint.
+      InputError: there is no such run directory or no such checkpoint, or the run has no average.
     """
     if not path:
         raise InputError("--checkpoint is empty: name a run directory, such as runs/NeXtVLAD.")
@@ -155,7 +167,12 @@ def find_run(path):
         raise InputError(f"{path} holds no checkpoint yet: {checkpoint_dir(run_dir)} lists none.")
     if not _on_disk(prefix):
         raise InputError(f"{path}: there is no such checkpoint; {run_dir} alone means the newest one.")
-    return Run(run_dir, config, prefix, checkpoint_step(prefix))
+    if use_ema and (config.origin or config.training.average_decay is None):
+        raise InputError(
+            f"{run_dir} holds no average of its weights: it was not trained with --ema_half_life or --ema_decay. Leave "
+            "out --use_ema, or go on from it with train.py --ema_source."
+        )
+    return Run(run_dir, config, prefix, checkpoint_step(prefix), use_ema)
 
 
 def restore_model(run):
@@ -177,11 +194,26 @@ def restore_model(run):
             _assign(model, read_stored(run.checkpoint))
         else:
             read_checkpoint(tf.train.Checkpoint(model=model), run.checkpoint)
+        if run.use_ema:
+            _read_average(model, run.checkpoint)
     except InputError as error:
         raise InputError(
             f"{run.checkpoint} does not fit the {run.config.model.name} of {config_path(run.directory)}: {error}"
         ) from error
     return model
+
+
+def averaged_weights(model):
+    """{name: Keras variable}: the floating-point weights of a model, moving statistics among them."""
+    return {name: v for name, v in named_weights(model).items() if v.dtype.startswith(("float", "bfloat"))}
+
+
+def _read_average(model, prefix):
+    """Gives a model the averaged weights of a checkpoint (`training/ema.py`)."""
+    import tensorflow as tf
+
+    shadows = {name: variable.value for name, variable in averaged_weights(model).items()}
+    read_checkpoint(tf.train.Checkpoint(ema=tf.train.Checkpoint(shadows=shadows)), prefix)
 
 
 def _assign(model, tensors):

@@ -31,6 +31,8 @@ flag_groups.define_distillation_flags()
 def main(arguments):
     """Parses the flags into a student's RunConfig, prepares the run directory and trains."""
     command.no_arguments(arguments)
+    if FLAGS.ema_source:
+        raise InputError("--ema_source is train.py's: a student's weights are averaged with --ema_half_life, or there.")
     params = flag_groups.distillation_params()
     command.import_tensorflow()
 

@@ -2,8 +2,8 @@
 
   python eval.py --checkpoint=runs/NeXtVLAD --eval_data_pattern='data/validate*.tfrecord'
 
-Prints a table and writes RUN/eval/STEP.json; --per_class_csv adds a row for every class. --watch goes on with
-the newest checkpoint of a run that is being trained, whenever there is a new one.
+Prints a table and writes RUN/eval/STEP.json, with --use_ema STEP-ema.json; --per_class_csv adds a row for every class.
+--watch goes on with the newest checkpoint of a run that is being trained, whenever there is a new one.
 """
 
 import dataclasses
@@ -18,6 +18,7 @@ from yt8m_distill.written_aside import require_writable
 FLAGS = flags.FLAGS
 
 flag_groups.define_checkpoint_flag()
+flag_groups.define_use_ema_flag()
 flags.DEFINE_string("eval_data_pattern", None, "Labelled TFRecord files: globs, separated by commas.")
 flag_groups.define_reading_flags()
 flags.DEFINE_integer("top_k", 20, "Scores kept of each video for GAP and mAP.", lower_bound=1)
@@ -41,7 +42,7 @@ def main(arguments):
         require_writable(FLAGS.per_class_csv)
     shards = find_shards(FLAGS.eval_data_pattern, "--eval_data_pattern")
     if FLAGS.run_once and not FLAGS.watch:
-        _evaluate(find_run(FLAGS.checkpoint), shards)
+        _evaluate(find_run(FLAGS.checkpoint, FLAGS.use_ema), shards)
         return
     for run in _new_checkpoints():
         _evaluate(run, shards)
@@ -60,8 +61,9 @@ def _evaluate(run, shards):
     check_first_record(shards[0], spec)
     results, per_class = evaluate(restore_model(run), spec, shards, top_k=FLAGS.top_k, **flag_groups.reading_options())
     results["checkpoint"] = run.checkpoint
-    path = write_results(results, run.directory, run.step)
-    print(f"{run.config.model.name}, step {run.step}\n{table(results, FLAGS.top_k)}\n  written to  {path}", flush=True)
+    path = write_results(results, run.directory, run.step, run.use_ema)
+    which = f"{run.config.model.name}, step {run.step}{', averaged weights' if run.use_ema else ''}"
+    print(f"{which}\n{table(results, FLAGS.top_k)}\n  written to  {path}", flush=True)
     if FLAGS.per_class_csv:
         write_per_class(per_class, FLAGS.per_class_csv)
 
@@ -73,7 +75,7 @@ def _new_checkpoints():
     seen, since = None, time.monotonic()
     while FLAGS.watch_timeout is None or time.monotonic() - since < FLAGS.watch_timeout:
         try:
-            run = find_run(FLAGS.checkpoint)
+            run = find_run(FLAGS.checkpoint, FLAGS.use_ema)
         except InputError as error:
             if seen is None:
                 print(f"waiting: {error}", flush=True)

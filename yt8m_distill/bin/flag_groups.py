@@ -125,6 +125,8 @@ def define_training_flags():
 def training_params(base=None):
     """The TrainingParams that the flags describe; `base` are the numbers where no flag is given."""
     given = _given(field.name for field in dataclasses.fields(TrainingParams))
+    if base and given.keys() & {"ema_decay", "ema_half_life"}:  # one takes the place of the other
+        base = dataclasses.replace(base, ema_decay=None, ema_half_life=None)
     return dataclasses.replace(base or TrainingParams(), **given)
 
 
@@ -143,6 +145,12 @@ def define_checkpoint_flag():
     """--checkpoint, with the starter code's --train_dir as another name."""
     flags.DEFINE_string("checkpoint", None, "Run directory (its newest checkpoint) or RUN/checkpoints/ckpt-STEP.")
     flags.DEFINE_alias("train_dir", "checkpoint")
+
+
+def define_use_ema_flag():
+    """--use_ema of the commands that read a run's weights; --use_EMA is its name in Skalic and Austin's code."""
+    flags.DEFINE_boolean("use_ema", False, "Take the averaged weights of the checkpoint (train.py --ema_half_life).")
+    flags.DEFINE_alias("use_EMA", "use_ema")
 
 
 def define_reading_flags():

@@ -19,6 +19,7 @@ from yt8m_distill.errors import InputError
 FLAGS = flags.FLAGS
 
 flag_groups.define_checkpoint_flag()
+flag_groups.define_use_ema_flag()
 flags.DEFINE_string("input_data_pattern", None, "TFRecord files to read: globs, separated by commas.")
 flags.DEFINE_string("output_file", None, "The CSV to write.")
 flags.DEFINE_integer("top_k", 20, "Classes written of each video (of each segment: considered).", lower_bound=1)
@@ -42,7 +43,7 @@ def main(arguments):
     from yt8m_distill.run_config import find_run, restore_model
 
     shards = find_shards(FLAGS.input_data_pattern, "--input_data_pattern")
-    run = find_run(FLAGS.checkpoint)
+    run = find_run(FLAGS.checkpoint, FLAGS.use_ema)
     spec = run.config.features
     if spec.level == "segment":
         spec = dataclasses.replace(spec, level="frame")

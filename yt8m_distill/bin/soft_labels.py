@@ -24,6 +24,7 @@ _TOP_K = 100
 
 flags.DEFINE_string("checkpoint", None, "Run directories (the newest checkpoint of each) or RUN/checkpoints/ckpt-STEP.")
 flags.DEFINE_alias("train_dir", "checkpoint")
+flag_groups.define_use_ema_flag()
 flags.DEFINE_list("teacher_weights", None, "mu: what each run counts in the mean (default: all the same).")
 flags.DEFINE_string("input_data_pattern", None, "TFRecord files to read: globs, separated by commas.")
 flags.DEFINE_string("output_dir", None, "The store: a folder that is made, or one to go on with.")
@@ -54,7 +55,7 @@ def main(arguments):
     from yt8m_distill.spec import union
 
     shards = find_shards(FLAGS.input_data_pattern, "--input_data_pattern")
-    runs = [find_run(path.strip()) for path in (FLAGS.checkpoint or "").split(",")]
+    runs = [find_run(path.strip(), FLAGS.use_ema) for path in (FLAGS.checkpoint or "").split(",")]
     specs = [run.config.features for run in runs]
     check_first_record(shards[0], union(specs), labelled=False)
     models = [restore_model(run) for run in runs]

@@ -2,8 +2,14 @@
 
   python train.py --flagfile=flags/models/NeXtVLAD.flags --train_data_pattern='data/train*.tfrecord' \\
       --train_dir=runs/NeXtVLAD
+  python train.py --ema_source=runs/NeXtVLAD --ema_half_life=2000 --train_data_pattern='data/train*.tfrecord'
 
 Writes RUN/config.json, checkpoints/, metrics.csv and tensorboard/. Ctrl-C saves a checkpoint first.
+
+With --ema_half_life or --ema_decay checkpoints hold a moving average of weights and batch norm statistics, too, which
+other commands take with --use_ema. --ema_source goes on from a finished run, a student's too, with labels alone: its
+model, data and training numbers at a constant learning rate, a fifth of its last one (of a cosine: of its first),
+unless --base_learning_rate is given. Steps and optimizer start anew, in RUN-ema.
 """
 
 import os
@@ -11,13 +17,16 @@ import sys
 
 from absl import flags
 
-from yt8m_distill.bin import command, flag_groups
+from yt8m_distill.bin import averaging_config, command, flag_groups
 
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string("train_data_pattern", None, "TFRecord files to train on: globs, separated by commas.")
 flags.DEFINE_string("eval_data_pattern", None, "TFRecord files to evaluate on after every epoch, if any.")
 flags.DEFINE_string("train_dir", None, "The run directory (default: runs/MODEL).")
+flags.DEFINE_string(
+    "ema_source", None, "Start from this finished run (RUN or RUN/checkpoints/ckpt-STEP), to average it."
+)
 flags.DEFINE_boolean("start_new_model", False, "Delete the run in --train_dir, after a question, and start a new one.")
 flags.DEFINE_boolean("overwrite", False, "With no question: what --start_new_model does.")
 flag_groups.define_model_flags()
@@ -28,6 +37,11 @@ flag_groups.define_training_flags()
 def main(arguments):
     """Parses the flags into a RunConfig, prepares the run directory and trains."""
     command.no_arguments(arguments)
+    return start(*(averaging_config.averaging_config() if FLAGS.ema_source else _described()))
+
+
+def _described():
+    """(RunConfig, run directory) of the flags."""
     model = flag_groups.model_config()
     spec = flag_groups.feature_spec(model.level)
     params = flag_groups.training_params()
@@ -35,7 +49,7 @@ def main(arguments):
 
     from yt8m_distill.run_config import RunConfig
 
-    return start(RunConfig(spec, model, params), FLAGS.train_dir or os.path.join("runs", model.name))
+    return RunConfig(spec, model, params), FLAGS.train_dir or os.path.join("runs", model.name)
 
 
 def start(config, run_dir):

@@ -29,11 +29,13 @@ class Teacher:
       path: prefix of a checkpoint, or directory of a store.
       checksum: SHA-256 of the checkpoint's files, or of the store's store.json.
       weight: mu, its share of the target; a store has 1.
+      use_ema: whether the averaged weights of the checkpoint teach.
     """
 
     path: str
     checksum: str
     weight: float = 1.0
+    use_ema: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

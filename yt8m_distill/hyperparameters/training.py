@@ -1,6 +1,7 @@
 """The numbers of a training run. Field names are flag names, most of them the starter code's."""
 
 import dataclasses
+import math
 
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters.fields import field, require_choice, require_positive
@@ -48,6 +49,12 @@ class TrainingParams:
     save_checkpoint_minutes: float = field(15.0, "Minutes between two checkpoints.")
     save_checkpoint_steps: int | None = field(None, "Steps between two checkpoints, instead of minutes.")
     max_checkpoints_to_keep: int = field(5, "Older checkpoints are deleted; 0 keeps all.")
+    ema_decay: float | None = field(None, "Keep an exponential moving average of the weights with this decay a step.")
+    ema_half_life: float | None = field(
+        None,
+        "The same average, by the steps N after which weights count half: decay 0.5 ** (1 / N). (--ema_halflife=N of "
+        "Skalic and Austin's code is a decay of 1 - 1 / N, a half-life of 0.693 N.)",
+    )
 
     def __post_init__(self):
         require_positive(self, "batch_size", "num_epochs", "log_steps", "num_readers", "shuffle_buffer_size")
@@ -62,3 +69,18 @@ class TrainingParams:
         for name in _NOT_NEGATIVE:
             if not (getattr(self, name) or 0) >= 0:
                 raise InputError(f"--{name}={getattr(self, name)}: expected 0 or more.")
+        _check_average(self.ema_decay, self.ema_half_life)
+
+    @property
+    def average_decay(self):
+        """Decay a step of the moving average of the weights; None where there is none."""
+        return self.ema_decay if self.ema_half_life is None else 0.5 ** (1 / self.ema_half_life)
+
+
+def _check_average(decay, half_life):
+    if decay is not None and half_life is not None:
+        raise InputError(f"--ema_decay={decay} and --ema_half_life={half_life} say the same thing: give one of them.")
+    if decay is not None and not 0 < decay < 1:
+        raise InputError(f"--ema_decay={decay}: expected a number between 0 and 1, such as 0.9997.")
+    if half_life is not None and not 0 < half_life < math.inf:
+        raise InputError(f"--ema_half_life={half_life}: expected a number of steps above 0, such as 2000.")

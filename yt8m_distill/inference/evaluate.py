@@ -70,11 +70,11 @@ def make_evaluation_step(model, spec, top_k=20):
     return step
 
 
-def write_results(results, run_dir, step):
-    """Writes RUN/eval/STEP.json aside, renames it, and returns its path."""
+def write_results(results, run_dir, step, use_ema=False):
+    """Writes RUN/eval/STEP.json, of averaged weights STEP-ema.json, aside, renames it, and returns its path."""
     directory = os.path.join(run_dir, "eval")
     os.makedirs(directory, exist_ok=True)
-    path = os.path.join(directory, f"{step}.json")
+    path = os.path.join(directory, f"{step}{'-ema' if use_ema else ''}.json")
     with written_aside(path) as file:
         json.dump(results, file, indent=2)
         file.write("\n")

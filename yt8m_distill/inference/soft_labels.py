@@ -49,7 +49,7 @@ def store_settings(runs, weights, *, top_k, temperature=1.0, output="sigmoid", r
     if representation_size and len(runs) > 1:
         raise InputError(f"--representation keeps that of one run, and --checkpoint names {len(runs)}: leave it out.")
     teachers = tuple(
-        Teacher(run.checkpoint, checkpoint_checksum(run.checkpoint), weight / sum(weights))
+        Teacher(run.checkpoint, checkpoint_checksum(run.checkpoint), weight / sum(weights), run.use_ema)
         for run, weight in zip(runs, weights, strict=True)
     )
     kept = top_k if top_k < spec.num_classes else 0

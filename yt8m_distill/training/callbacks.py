@@ -4,6 +4,7 @@ The loop calls `on_train_batch_end(step - 1, logs)` after each step; `logs` is e
 holds floats: step, epoch (from 0), examples, loss, penalty, gap, hit_at_1, perr, learning_rate, examples_per_second and
 seconds_left (None where the length of the run is not known). `on_epoch_end(epoch, logs)` comes after every epoch, and
 where --max_steps ends the run within one; `logs` holds step, and whatever callbacks before this one have added.
+`params["average"]` is the run's WeightAverage, or None.
 """
 
 import os

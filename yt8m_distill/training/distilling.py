@@ -56,7 +56,7 @@ def _make_targets(config):
 
 
 def _unchanged_run(teacher):
-    run = find_run(teacher.path)
+    run = find_run(teacher.path, teacher.use_ema)
     _require_unchanged(teacher, checkpoint_checksum(run.checkpoint))
     return run
 

@@ -11,9 +11,12 @@ import tensorflow as tf
 from yt8m_distill.data.pipeline import ReadOptions, checked, read_batches
 from yt8m_distill.data.shards import count_records
 from yt8m_distill.errors import InputError
+from yt8m_distill.run_config import newest_checkpoint
 from yt8m_distill.training.callbacks import MetricsCSV, TensorBoardScalars
 from yt8m_distill.training.checkpoints import RunCheckpoints
 from yt8m_distill.training.distilling import make_student
+from yt8m_distill.training.ema import WeightAverage
+from yt8m_distill.training.ema_source import load_source
 from yt8m_distill.training.objective import make_learner
 from yt8m_distill.training.optimizers import make_optimizer
 from yt8m_distill.training.recent_steps import RecentSteps
@@ -48,6 +51,7 @@ class TrainingLoop:
     Attributes:
       model: the VideoClassifier that is trained; a student, where `config.distillation` says so.
       objective: what is minimised.
+      average: WeightAverage of the model, or None; callbacks find it in their `params`, too.
       resumed_from: prefix of the checkpoint taken up, or None.
       step: steps done.
       total_steps: steps of the whole run; None where the number of examples cannot be known beforehand.
@@ -69,9 +73,13 @@ class TrainingLoop:
             self.optimizer = make_optimizer(params, self.schedule, self.strategy.num_replicas_in_sync)
             self.optimizer.build(self.objective.trainable_variables)
         # Outside of the scope: the loop's own variables have no copies on the replicas.
+        if config.ema_source and newest_checkpoint(run_dir) is None:
+            load_source(config.ema_source, self.model)
+        self.average = _average(self.model, config)
         classes, parts = config.features.num_classes, self.objective.parts
         self._recent = RecentSteps(params.log_steps, params.batch_size, classes, parts)
         tracked = {"model": self.model, "optimizer": self.optimizer, "recent": self._recent, **self.objective.tracked}
+        tracked |= {"ema": self.average} if self.average else {}
         self._checkpoints = RunCheckpoints(run_dir, tracked, params)
         self.resumed_from = self._checkpoints.restore()
         self.step, self._epoch, self._batches_used = self._checkpoints.place
@@ -82,7 +90,7 @@ class TrainingLoop:
             MetricsCSV(os.path.join(run_dir, "metrics.csv"), self.step, parts),
             TensorBoardScalars(os.path.join(run_dir, "tensorboard"), parts),
         ]
-        self._callbacks = keras.callbacks.CallbackList([*callbacks, *own], model=self.model)
+        self._callbacks = keras.callbacks.CallbackList([*callbacks, *own], model=self.model, average=self.average)
 
     def run(self):
         """Trains to the end, or until a stop is asked for; returns the prefix of the last checkpoint.
@@ -150,8 +158,9 @@ class TrainingLoop:
         dataset = dataset.map(lambda batch: {k: batch[k] for k in batch if k != "id"})
         dataset = self.strategy.experimental_distribute_dataset(dataset)
         if self._train_step is None:
+            average = self.average and functools.partial(self.average.update, self.model)
             self._train_step = make_train_step(
-                self.objective, self.optimizer, params, self.strategy, dataset.element_spec
+                self.objective, self.optimizer, params, self.strategy, dataset.element_spec, average
             )
         return checked(dataset, self.shards, spec)
 
@@ -178,6 +187,12 @@ class TrainingLoop:
             "examples_per_second": round(steps_a_second * params.batch_size, 1),
             "seconds_left": left,
         }
+
+
+def _average(model, config):
+    """The WeightAverage that the config asks for, or None. The weights of a finished run need no warm-up."""
+    decay = config.training.average_decay
+    return None if decay is None else WeightAverage(model, decay, warm_up=config.ema_source is None)
 
 
 def _total_steps(config, shards):

@@ -17,6 +17,8 @@ _FIXED = (
     "bucket_by_length",
     "record_index",
     "mixed_precision",
+    "ema_decay",
+    "ema_half_life",
 )
 # config.json last: while it is there, the directory is still a run.
 _WRITTEN = ("metrics.csv", "checkpoints", "eval", "tensorboard", "config.json")
@@ -81,8 +83,9 @@ def _changes(old, new, run_dir):
 
 
 def _is_free(part, name):
-    """Whether a run may go on with another value. Of a teacher the checksum counts, not where it lies."""
-    return (part == "training" and name not in _FIXED) or (part == "distillation" and name.endswith(".path"))
+    """Whether a run may go on with another value. Of a teacher or source the checksum counts, not where it lies."""
+    moved = (part == "distillation" and name.endswith(".path")) or (part, name) == ("ema_source", "path")
+    return moved or (part == "training" and name not in _FIXED)
 
 
 def _differences(old, new, path=""):

@@ -5,7 +5,7 @@ import tensorflow as tf
 from yt8m_distill.metrics.top_k import TopK, reduce_top_k
 
 
-def make_train_step(objective, optimizer, params, strategy, batch_spec=None):
+def make_train_step(objective, optimizer, params, strategy, batch_spec=None, average=None):
     """Compiles the training step.
 
     Args:
@@ -15,6 +15,7 @@ def make_train_step(objective, optimizer, params, strategy, batch_spec=None):
       strategy: tf.distribute strategy.
       batch_spec: `element_spec` of the (distributed) dataset, so that the step is traced once; None to trace it for the
         first batch, and once more for the first that has another shape.
+      average: function without arguments that averages the weights as a step left them; None where none are averaged.
 
     Returns:
       A function of a (distributed) batch that updates the weights and returns (losses, TopK): float32 (2 + parts,), the
@@ -41,6 +42,8 @@ def make_train_step(objective, optimizer, params, strategy, batch_spec=None):
     def train_step(batch):
         losses, reduced = strategy.run(replica_step, args=(batch,))
         losses = strategy.reduce("SUM", losses, axis=None)
+        if average:
+            average()
         return losses, TopK(*(tf.concat(strategy.experimental_local_results(part), axis=0) for part in reduced))
 
     return train_step
