@@ -23,7 +23,6 @@ RANKS = {
     "models": 3,
     "stored_weights": 3,
     "run_config": 4,
-    "made_run": 5,
     "cost": 5,
     "distillation": 5,
     "compression": 5,

@@ -1,0 +1,89 @@
+"""Which weights of a model are stored in which way, for any model: by their names and their sizes."""
+
+import dataclasses
+import re
+
+from yt8m_distill.compression.partial_quantization import METHODS, MIN_ELEMENTS, is_converted, quantize
+from yt8m_distill.errors import InputError
+from yt8m_distill.stored_weights import Plain
+
+KEPT = "none"
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """Weights whose name holds `pattern`, a regular expression, are stored by `method`."""
+
+    pattern: str
+    method: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """How weights are stored.
+
+    Attributes:
+      method: of weights that no rule names; one of `partial_quantization.METHODS`, or "none" for float32.
+      min_elements: weights with more values than this are converted, float32 ones alone.
+      rules: the first whose pattern is found in a name counts; it says nothing about smaller weights.
+
+    Raises:
+      InputError: an unknown method, or a pattern that is no regular expression.
+    """
+
+    method: str = "uniform"
+    min_elements: int = MIN_ELEMENTS
+    rules: tuple[Rule, ...] = ()
+
+    def __post_init__(self):
+        for method in (self.method, *(rule.method for rule in self.rules)):
+            if method not in (*METHODS, KEPT):
+                raise InputError(f"There is no quantisation {method!r}: choose one of {', '.join((*METHODS, KEPT))}.")
+        for rule in self.rules:
+            try:
+                re.compile(rule.pattern)
+            except re.error as error:
+                raise InputError(f"--quantize_rules: {rule.pattern!r} is no regular expression: {error}.") from error
+
+    def method_of(self, name, array):
+        """The method of one weight, "none" where it stays as it is."""
+        if not is_converted(array, self.min_elements):
+            return KEPT
+        return next((rule.method for rule in self.rules if re.search(rule.pattern, name)), self.method)
+
+    def methods(self, weights):
+        """{name: method} of {name: array}.
+
+        Raises:
+          InputError: a rule names no weight that is large enough.
+        """
+        for rule in self.rules:
+            found = [name for name, array in weights.items() if re.search(rule.pattern, name)]
+            if not any(is_converted(weights[name], self.min_elements) for name in found):
+                raise InputError(
+                    f"--quantize_rules={rule.pattern}={rule.method}: no weight of that name has more than "
+                    f"{self.min_elements:,} values. The largest weights are {', '.join(largest(weights))}."
+                )
+        return {name: self.method_of(name, array) for name, array in weights.items()}
+
+
+def parse_rules(texts):
+    """Rules of texts such as "head/.*=kmeans"."""
+    pairs = [text.rpartition("=")[::2] for text in texts]
+    if wrong := [text for text, (pattern, method) in zip(texts, pairs, strict=True) if not (pattern and method)]:
+        raise InputError(f"--quantize_rules={wrong[0]}: expected PATTERN=METHOD, such as head/.*=kmeans.")
+    return tuple(Rule(*pair) for pair in pairs)
+
+
+def largest(weights, count=3):
+    """Names of the weights with most values."""
+    return sorted(weights, key=lambda name: -weights[name].size)[:count]
+
+
+def store(name, array, method):
+    """The stored tensor of a weight.
+
+    Raises:
+      InputError: from `quantize`.
+    """
+    return Plain(array) if method == KEPT else quantize(name, array, method)
