@@ -80,6 +80,20 @@ def draw_bars(path, title, ylabel, bars):
     _save(figure, path)
 
 
+def draw_columns(path, columns):
+    """Writes a PNG of horizontal bars: {title: {row: value}}, a panel for each title, rows from above."""
+    figure = _figure(len(columns))
+    for number, (title, values) in enumerate(columns.items()):
+        axes = figure.add_subplot(1, len(columns), number + 1)
+        bars = axes.barh(range(len(values)), list(values.values()), color=f"C{number}")
+        axes.bar_label(bars, [f"{value:.4g}" for value in values.values()], fontsize=7, padding=2)
+        axes.set_yticks(range(len(values)), list(values) if not number else [""] * len(values), fontsize=7)
+        axes.invert_yaxis()
+        axes.margins(x=0.15)
+        _label(axes, title, "", "")
+    _save(figure, path)
+
+
 def draw_pairs(path, title, points, labels, names):
     """Writes a PNG of points of two kinds: those of teachers dark, those of students light, a colour a class.
 

@@ -1,0 +1,198 @@
+"""Weighs several runs against each other, prints what each adds, and exports their weighted mean as one SavedModel.
+
+  python -m yt8m_distill.bin.ensemble --members=runs/A-8bit,runs/B-8bit,runs/C --search=ascend \\
+      --search_data_pattern='data/validate*.tfrecord' --weights_file=ensembles/ABC.json --output_dir=exports/ABC
+  python -m yt8m_distill.bin.ensemble --members=runs/A,runs/B --weights=0.3,0.7 --output_dir=exports/AB
+
+The table is that of the size-constrained paper: member, MB, share of all, weight, marginal GAP. Weights are searched on
+data that no member was trained on; what they gain is read off folds of videos that they were not fitted to (--folds),
+and the weights that count are then fitted to all. --search: random is the paper's; ascend climbs GAP one member at a
+time and needs fewer evaluations for a higher GAP (compression/weight_search.py); greedy picks the members, too, so that
+they fit into --size_budget_mb. Without --output_dir the command ends with the table.
+"""
+
+import dataclasses
+
+from absl import flags
+
+from yt8m_distill.bin import command, flag_groups
+from yt8m_distill.errors import InputError
+from yt8m_distill.written_aside import require_writable
+
+FLAGS = flags.FLAGS
+_MIB = 2**20
+
+flags.DEFINE_list("members", [], "Run directories (the newest checkpoint of each) or RUN/checkpoints/ckpt-STEP.")
+flag_groups.define_use_ema_flag()
+flags.DEFINE_list("weights", None, "What each member counts, instead of a search; divided by their sum.")
+flags.DEFINE_enum("search", None, ["ascend", "random", "greedy", "equal"], "How weights are found.")
+flags.DEFINE_string("search_data_pattern", None, "Labelled TFRecord files for search and table: globs, by commas.")
+flags.DEFINE_integer("folds", 5, "Parts of the videos, by a hash of their ids; each is held out once.", lower_bound=2)
+flags.DEFINE_integer("trials", 1000, "--search=random: weights drawn.", lower_bound=1)
+flags.DEFINE_integer("seed", 0, "--search=random: of the draws.", lower_bound=0)
+flags.DEFINE_integer(
+    "kept_classes", 100, "Classes compared of each video: those that any member ranks highest.", lower_bound=1
+)
+flags.DEFINE_string("predictions_file", None, "Read the members' predictions from this .npz, or predict and write it.")
+flags.DEFINE_string(
+    "weights_file", None, "JSON that a search writes, with .txt and .csv beside it; read where there is no --search."
+)
+flags.DEFINE_string("plot", None, "Also draw weights and marginal GAP as a PNG.")
+flags.DEFINE_string("output_dir", None, "Folder of the SavedModel; it appears when it is complete.")
+flags.DEFINE_float("size_budget_mb", 1024.0, "Largest size in MiB (2**20 bytes); 1024 is one gigabyte.")
+flag_groups.define_reading_flags()
+
+
+def main(arguments):
+    """Restores the members, finds or reads their weights, prints the table and exports the ensemble."""
+    command.no_arguments(arguments)
+    _require_consistent_flags()
+    command.import_tensorflow()
+
+    from yt8m_distill.experiments.ensemble_members import members_of
+    from yt8m_distill.experiments.ensemble_report import EnsembleReport
+    from yt8m_distill.run_config import find_run, restore_model
+    from yt8m_distill.spec import union
+
+    runs = [find_run(path.strip(), FLAGS.use_ema) for path in FLAGS.members]
+    union([run.config.features for run in runs])
+    models = [restore_model(run) for run in runs]
+    members = members_of(runs, models)
+    fit = _fit([member.num_bytes for member in members], _given_weights(members))
+    weights, score = _search(fit, runs, models)
+    report = EnsembleReport(members, tuple(map(float, weights)), _settings(fit, members), score)
+    print(report.text(), flush=True)
+    _require_fit(report)
+    if FLAGS.weights_file and FLAGS.search:
+        report.write(FLAGS.weights_file)
+        print(f"written to {FLAGS.weights_file}")
+    if FLAGS.plot:
+        _draw(report)
+
+
+def _require_consistent_flags():
+    from yt8m_distill.experiments import plots
+
+    if not FLAGS.members:
+        raise InputError("--members is empty: name run directories, separated by commas.")
+    if FLAGS.weights and FLAGS.search:
+        raise InputError("--weights and --search exclude each other: give one.")
+    if not (FLAGS.weights or FLAGS.search or FLAGS.weights_file):
+        raise InputError("give --weights, --search, or the --weights_file that an earlier search wrote.")
+    if FLAGS.search in ("ascend", "random", "greedy") and not FLAGS.search_data_pattern:
+        raise InputError(f"--search={FLAGS.search} needs --search_data_pattern: labelled records held out of training.")
+    if FLAGS.size_budget_mb <= 0:
+        raise InputError(f"--size_budget_mb={FLAGS.size_budget_mb}: expected a number above 0.")
+    for path in filter(None, [FLAGS.search and FLAGS.weights_file, FLAGS.plot, FLAGS.predictions_file]):
+        require_writable(path)
+    if FLAGS.plot:
+        plots.require("matplotlib")
+        if not FLAGS.search_data_pattern:
+            raise InputError("--plot draws marginal GAP: give --search_data_pattern.")
+
+
+def _given_weights(members):
+    """The weights of --weights or --weights_file, or None where they are searched for."""
+    from yt8m_distill.experiments.ensemble_members import read_weights
+
+    if FLAGS.search:
+        return None
+    if not FLAGS.weights:
+        return read_weights(FLAGS.weights_file, members)
+    try:
+        weights = [float(weight) for weight in FLAGS.weights]
+    except ValueError:
+        weights = []
+    if len(weights) != len(members) or not all(0 <= weight < float("inf") for weight in weights) or not any(weights):
+        given = ",".join(FLAGS.weights)
+        raise InputError(f"--weights={given}: expected a number of at least 0 for each of the {len(members)} members.")
+    return [weight / sum(weights) for weight in weights]
+
+
+def _fit(sizes, given):
+    """The function of KeptPredictions to weights that the flags ask for."""
+    from yt8m_distill.compression import weight_search
+
+    if given is not None:
+        return lambda predictions: given
+    return {
+        "equal": lambda predictions: [1 / len(sizes)] * len(sizes),
+        "random": lambda predictions: weight_search.random_search(predictions, FLAGS.trials, FLAGS.seed),
+        "ascend": weight_search.ascend,
+        "greedy": _Greedy(sizes),
+    }[FLAGS.search]
+
+
+class _Greedy:
+    """The members that fit into --size_budget_mb, and their weights; keeps the `steps` that led to the last ones."""
+
+    def __init__(self, sizes):
+        self.sizes, self.steps = sizes, ()
+
+    def __call__(self, predictions):
+        from yt8m_distill.compression.budgeted_ensemble import best_within
+
+        found = best_within(predictions, self.sizes, FLAGS.size_budget_mb * _MIB)
+        self.steps = found.steps
+        return found.weights
+
+
+def _search(fit, runs, models):
+    """(weights, their Score, None without data)."""
+    if not FLAGS.search_data_pattern:
+        return fit(None), None
+
+    from yt8m_distill.compression.nested_search import scored_fit
+    from yt8m_distill.data.record_checks import check_first_record
+    from yt8m_distill.data.shards import find_shards
+    from yt8m_distill.inference.member_predictions import stored_predictions
+    from yt8m_distill.spec import union
+
+    shards = find_shards(FLAGS.search_data_pattern, "--search_data_pattern")
+    check_first_record(shards[0], union([run.config.features for run in runs]))
+    reading = flag_groups.reading_options() | {"kept": FLAGS.kept_classes}
+    predictions = stored_predictions(FLAGS.predictions_file, runs, models, shards, **reading)
+    return scored_fit(fit, predictions, FLAGS.folds)
+
+
+def _settings(fit, members):
+    """How the weights were found, for the report."""
+    found = {"method": FLAGS.search or ("given" if FLAGS.weights else "read")}
+    if FLAGS.search == "random":
+        found |= {"trials": FLAGS.trials, "seed": FLAGS.seed}
+    if FLAGS.search == "greedy":
+        steps = [dataclasses.asdict(step) for step in fit.steps]
+        found |= {"size_budget_mb": FLAGS.size_budget_mb}
+        found |= {"steps": [step | {"added": members[step["added"]].name} for step in steps]}
+    if FLAGS.search_data_pattern:
+        found |= {"data": FLAGS.search_data_pattern, "folds": FLAGS.folds}
+    return found
+
+
+def _require_fit(report):
+    if report.num_bytes > FLAGS.size_budget_mb * _MIB:
+        largest = max(report.members, key=lambda member: member.num_bytes)
+        raise InputError(
+            f"over budget: the weights of the members have {report.num_bytes / _MIB:,.2f} MiB and --size_budget_mb is "
+            f"{FLAGS.size_budget_mb:g}. The largest is {largest.run} with {largest.num_bytes / _MIB:,.2f} MiB: "
+            "quantise it, leave it out, or let --search=greedy pick those that fit. Nothing was written."
+        )
+
+
+def _draw(report):
+    from yt8m_distill.experiments import plots
+
+    records = report.records()
+    names = [f"{record['member']} ({record['MB']:,.1f} MB)" for record in records]
+    columns = {key: dict(zip(names, [r[key] for r in records], strict=True)) for key in ("weight", "marginal GAP")}
+    plots.draw_columns(FLAGS.plot, columns)
+    print(f"written to {FLAGS.plot}")
+
+
+def run():
+    """Entry point of `yt8m-ensemble`."""
+    command.run(main, __doc__)
+
+
+if __name__ == "__main__":
+    run()

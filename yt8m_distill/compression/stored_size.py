@@ -1,0 +1,21 @@
+"""What the weights of a run take on disk."""
+
+import math
+
+from yt8m_distill.stored_weights import holds_stored, read_stored
+
+_FLOAT_BYTES = 4
+
+
+def stored_bytes(run, model):
+    """Bytes of a run's weights: codes and codebooks of a quantised run, else 4 a weight.
+
+    What a checkpoint of a training run holds besides, such as the optimizer's numbers, does not count.
+
+    Args:
+      run: Run.
+      model: what `restore_model` made of it.
+    """
+    if holds_stored(run.checkpoint):
+        return sum(tensor.num_bytes for tensor in read_stored(run.checkpoint).values())
+    return _FLOAT_BYTES * sum(math.prod(weight.shape) for weight in model.weights)
