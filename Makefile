@@ -35,15 +35,25 @@ DATA := $(if $(TRAIN_DATA)$(EVAL_DATA)$(TEST_DATA),,$(SAMPLE))
 DATA_FLAGS := $(if $(TRAIN_DATA)$(EVAL_DATA),,--flagfile=flags/data/sample_$(LEVEL).flags)
 MODEL_FLAGS := $(if $(wildcard flags/models/$(MODEL).flags),--flagfile=flags/models/$(MODEL).flags,--model=$(MODEL))
 
+# Of `make average`, `make quantize` and `make ensemble`.
+HALF_LIFE ?= 2000
+MEMBERS ?=
+SEARCH_DATA ?=
+BUDGET ?= 1024
+
+# Of `make size_constrained`: the records, and where they lie.
+TABLE_DATA ?= synthetic
+DATA_DIR ?=
+
 # A student is of its teacher's family, unless MODEL says otherwise.
 STUDENT_FLAGS = $(if $(or $(filter command,$(word 1,$(origin MODEL))),$(if $(TEACHER),,1)),$(MODEL_FLAGS))
 comma := ,
 STUDENT_NAME = $(if $(STUDENT_FLAGS),$(MODEL),$(notdir $(patsubst %/,%,$(firstword $(subst $(comma), ,$(TEACHER))))))
 
-.PHONY: help setup demo sample train distill eval inference export test test-tables test-jax lint bench clean
+.PHONY: help setup demo sample train distill average quantize ensemble size_constrained eval inference export test test-tables test-jax lint bench clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z_-]+):.*## */\1|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 setup: $(READY)  ## create .venv with pinned versions (STACK=latest: .venv-latest)
 
@@ -75,6 +85,24 @@ distill: $(READY) $(DATA)  ## TEACHER=runs/NeXtVLAD MODEL=NeXtVLAD K=30 DISTILL=
 		$(if $(K),--sampled_frames=$(K)) $(if $(TRAIN_DATA),--train_data_pattern='$(TRAIN_DATA)') \
 		$(if $(EVAL_DATA),--eval_data_pattern='$(EVAL_DATA)') --train_dir=$(STUDENT) $(FLAGS)
 
+average: $(READY) $(DATA)  ## RUN=runs/NeXtVLAD: train on at a fifth of the learning rate, averaging, into RUN-ema
+	$(PYTHON) train.py --ema_source=$(RUN) --ema_half_life=$(HALF_LIFE) $(DATA_FLAGS) \
+		$(if $(TRAIN_DATA),--train_data_pattern='$(TRAIN_DATA)') \
+		$(if $(EVAL_DATA),--eval_data_pattern='$(EVAL_DATA)') --train_dir=$(RUN)-ema $(FLAGS)
+
+quantize: $(READY)  ## RUN=runs/NeXtVLAD EVAL_DATA='data/validate*.tfrecord': large weights in 8 bits, into RUN-8bit
+	$(PYTHON) -m yt8m_distill.bin.quantize --checkpoint=$(RUN) --output_dir=$(RUN)-8bit --overwrite \
+		$(if $(EVAL_DATA),--eval_data_pattern='$(EVAL_DATA)') $(FLAGS)
+
+ensemble: $(READY)  ## MEMBERS=runs/A,runs/B SEARCH_DATA='data/validate*.tfrecord' EXPORT=exports/ensemble BUDGET=1024
+	$(PYTHON) -m yt8m_distill.bin.ensemble --members='$(MEMBERS)' \
+		$(if $(SEARCH_DATA),--search_data_pattern='$(SEARCH_DATA)') \
+		--size_budget_mb=$(BUDGET) --output_dir=$(EXPORT) --overwrite $(FLAGS)
+
+size_constrained: $(READY)  ## the size-constrained paper's whole road and its Tables 1-4: TABLE_DATA=audioset DATA_DIR=DIR
+	$(PYTHON) -m yt8m_distill.bin.reproduce --data=$(TABLE_DATA) $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') --seeds=0 \
+		--table=size_constrained/1,size_constrained/2,size_constrained/3,size_constrained/4 $(FLAGS)
+
 eval: $(READY) $(DATA)  ## RUN=runs/NeXtVLAD EVAL_DATA='data/validate*.tfrecord'
 	$(PYTHON) eval.py --checkpoint=$(RUN) --eval_data_pattern='$(or $(EVAL_DATA),sample_data/$(LEVEL)/validate*.tfrecord)' $(FLAGS)
 
@@ -97,8 +125,8 @@ lint: $(READY)  ## ruff
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 
-bench: $(READY)  ## every benchmark
-	for script in benchmarks/*.py; do echo "== $$script"; $(PYTHON) $$script || exit 1; done
+bench: $(READY)  ## every benchmark that needs no trained run
+	for script in $(filter-out benchmarks/quantization_methods.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(PYTHON) $$script || exit 1; done
 
 clean:  ## remove environments, the sample, caches (runs/ and exports/ stay)
 	rm -rf .venv .venv-latest .venv-jax sample_data build *.egg-info .pytest_cache .ruff_cache

@@ -29,6 +29,9 @@ setup(
         "console_scripts": [
             "yt8m-train = yt8m_distill.bin.train:run",
             "yt8m-distill = yt8m_distill.bin.distill:run",
+            "yt8m-average = yt8m_distill.bin.average:run",
+            "yt8m-quantize = yt8m_distill.bin.quantize:run",
+            "yt8m-ensemble = yt8m_distill.bin.ensemble:run",
             "yt8m-eval = yt8m_distill.bin.evaluate:run",
             "yt8m-inference = yt8m_distill.bin.infer:run",
             "yt8m-export = yt8m_distill.bin.export:run",

@@ -45,14 +45,15 @@ class PredictionDivergence:
         """The divergence, in nats a video, with the weights of {name: array} replaced; they are put back."""
         before = {name: np.array(self._weights[name].value) for name in values}
         try:
-            self._assign(values)
+            self.assign(values)
             pairs = zip(self._expected, self._inputs, strict=True)
             videos = [bernoulli_divergence(expected, self._predict(inputs)).numpy() for expected, inputs in pairs]
         finally:
-            self._assign(before)
+            self.assign(before)
         return float(np.concatenate(videos).mean(dtype=np.float64))
 
-    def _assign(self, values):
+    def assign(self, values):
+        """Gives the model the weights of {name: array}."""
         for name, array in values.items():
             self._weights[name].assign(array)
 
