@@ -163,6 +163,7 @@ def test_inference(data, run_dir, other_run, tmp_path):
             "mixed": line(run_dir, "[lt]*0.tfrecord", "--top_k=2"),
             "whitelist": line(run_dir, "good0.tfrecord", "--top_k=2", "--segment_labels"),
             "other": line(other_run, "good0.tfrecord", "--top_k=2"),
+            "average": line(run_dir, "good0.tfrecord", "--top_k=2", "--use_ema"),
         },
     )
     _assert_one_line(outcomes["top_k"], "--top_k=13", "1 to 12")
@@ -174,6 +175,7 @@ def test_inference(data, run_dir, other_run, tmp_path):
     _assert_one_line(outcomes["mixed"], "truncated0.tfrecord: record 23", "damaged")
     _assert_one_line(outcomes["whitelist"], "--segment_label_ids_file")
     _assert_one_line(outcomes["other"], "ckpt-1 does not fit the NeXtVLAD_tiny")
+    _assert_one_line(outcomes["average"], "holds no average of its weights")
     assert os.listdir(tmp_path) == ["classes.csv"]
 
 

@@ -14,7 +14,7 @@ def folder(tmp_path_factory):
     """A video-level run and two shards of records."""
     folder = tmp_path_factory.mktemp("soft_labels")
     shards = write_shards(folder, "train", [video_record(video) for video in make_videos(10)], shards=2)
-    train(make_config("HiddenLayer_tiny", VIDEO, max_steps=1), folder / "run", shards)
+    train(make_config("HiddenLayer_tiny", VIDEO, max_steps=1, ema_decay=0.5), folder / "run", shards)
     return folder
 
 
@@ -28,6 +28,7 @@ def outcomes(folder):
         "again": [*twice, f"--output_dir={folder}/store", "--top_k=2"],
         "other": [*twice, f"--output_dir={folder}/store", "--top_k=3"],
         "soft": [records, f"--checkpoint={run}", f"--output_dir={folder}/soft", "--temperature=2", "--representation"],
+        "ema": [records, f"--checkpoint={run}", f"--output_dir={folder}/ema", "--use_ema"],
         "weights": [*twice[:2], f"--output_dir={folder}/x", "--teacher_weights=1,heavy"],
         "no store": twice,
         "no run": [records, f"--output_dir={folder}/x"],
@@ -58,6 +59,13 @@ def test_all_scores_are_kept_where_they_are_softened(outcomes, folder):
     store = SoftLabels(folder / "soft")
     assert (store.settings.top_k, store.settings.temperature, len(store.settings.teachers)) == (0, 2.0, 1)
     assert store.settings.representation_size > 0
+
+
+def test_the_store_of_averaged_weights_says_so(outcomes, folder):
+    assert outcomes["ema"][0] == 0
+    [teacher] = SoftLabels(folder / "ema").settings.teachers
+    assert teacher.use_ema
+    assert not SoftLabels(folder / "soft").settings.teachers[0].use_ema
 
 
 @pytest.mark.parametrize(

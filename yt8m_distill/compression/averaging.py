@@ -49,7 +49,7 @@ def _summand(array):
 
 def _require_same_variables(first, arrays, number):
     if differing := sorted(first.keys() ^ arrays.keys()):
-        raise InputError(f"Checkpoint {number} and checkpoint 1 do not both have {', '.join(differing)}.")
+        raise InputError(f"Checkpoint {number} and checkpoint 1 do not both have {', '.join(differing[:3])}.")
     for name, array in arrays.items():
         if array.shape != first[name].shape:
             raise InputError(f"{name} is {array.shape} in checkpoint {number} and {first[name].shape} in checkpoint 1.")

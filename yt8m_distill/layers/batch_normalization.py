@@ -69,6 +69,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
         """From now on moves the statistics by `1 - momentum`: for statistics that come from elsewhere."""
         self.updates.assign(1e9)
 
+    def forget(self):
+        """Makes the next update replace the moving statistics by the moments of its batch."""
+        for statistic in (self.moving_mean, self.moving_variance):
+            statistic.assign(ops.zeros_like(statistic))
+        self.updates.assign(-1.0)  # where 9 / (10 + updates) is 1
+
     def _update(self, rows, weights):
         """Moments (channels,) of the rows with weight 1, after they went into the moving statistics."""
         count = ops.sum(weights)

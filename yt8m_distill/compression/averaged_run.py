@@ -1,0 +1,78 @@
+"""The mean of the weights of several checkpoints of one model (stochastic weight averaging), as a run directory."""
+
+import dataclasses
+
+from yt8m_distill.checksums import checkpoint_checksum
+from yt8m_distill.compression.averaging import average
+from yt8m_distill.compression.made_run import write_made_run
+from yt8m_distill.errors import InputError
+from yt8m_distill.hyperparameters.distillation import Teacher
+from yt8m_distill.hyperparameters.origin import Origin
+from yt8m_distill.run_config import restore_model
+from yt8m_distill.stored_weights import Plain, named_weights
+
+
+def averaged_model(runs):
+    """The model of `runs` with the mean of their weights; states that are no floats are the last run's.
+
+    Args:
+      runs: Runs, at least one; one model is held in memory beside the sum.
+
+    Raises:
+      InputError: there is none, one is quantised, or they are not of one model.
+
+    Reference:
+      Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018, section 3.2.
+    """
+    for run in runs:
+        _require_whole(run)
+    weights = average(_weights(run) for run in runs)
+    for run in runs:
+        _require_same_numbers(runs[0], run)
+    model = restore_model(runs[-1])
+    for name, variable in named_weights(model).items():
+        variable.assign(weights[name])
+    return model
+
+
+def write_averaged_run(model, runs, directory, settings, overwrite=False):
+    """Writes the run directory of `averaged_model(runs)`; `settings` is what its origin says beside the sources.
+
+    Its config is the last run's.
+    """
+    sources = tuple(
+        Teacher(run.checkpoint, checkpoint_checksum(run.checkpoint), 1 / len(runs), run.use_ema) for run in runs
+    )
+    config = dataclasses.replace(runs[-1].config, origin=Origin("average", sources, settings), ema_source=None)
+    tensors = {name: Plain(weight.numpy()) for name, weight in named_weights(model).items()}
+    write_made_run(config, tensors, runs[-1].step, directory, overwrite)
+
+
+def _weights(run):
+    return {name: weight.numpy() for name, weight in named_weights(restore_model(run)).items()}
+
+
+def _require_whole(run):
+    origin = run.config.origin
+    if origin and origin.command == "quantize":
+        raise InputError(
+            f"{run.directory} is quantised, and a mean of rounded weights is no good start: average the runs that such "
+            f"runs were made from ({origin.sources[0].path}), and quantise the average."
+        )
+
+
+def _require_same_numbers(first, run):
+    """Weights of one shape may mean different things."""
+    numbers, others = (
+        {
+            "name": r.config.model.name,
+            **{n: getattr(getattr(r.config.model, p), n) for n, p in r.config.model.fields.items()},
+        }
+        for r in (first, run)
+    )
+    for name, number in numbers.items():
+        if others[name] != number:
+            raise InputError(
+                f"{first.checkpoint} is of a model with {name}={number} and {run.checkpoint} of one with "
+                f"{name}={others[name]}: only weights of one model have a mean."
+            )
