@@ -50,7 +50,7 @@ STUDENT_FLAGS = $(if $(or $(filter command,$(word 1,$(origin MODEL))),$(if $(TEA
 comma := ,
 STUDENT_NAME = $(if $(STUDENT_FLAGS),$(MODEL),$(notdir $(patsubst %/,%,$(firstword $(subst $(comma), ,$(TEACHER))))))
 
-.PHONY: help setup demo sample train distill average quantize ensemble size_constrained eval inference export test test-tables test-jax lint bench clean
+.PHONY: help setup demo sample train distill average quantize ensemble size_constrained eval inference export test test-tables test-benchmarks test-jax lint bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z_-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z_-]+):.*## */\1|/' | awk -F'|' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -117,6 +117,9 @@ test: $(READY)  ## the whole suite
 
 test-tables:  ## every table of the papers at its quick size
 	$(MAKE) test FLAGS='-m tables tests/experiments'
+
+test-benchmarks:  ## the smallest run of every benchmark
+	$(MAKE) test FLAGS='-m benchmarks tests/benchmarks'
 
 test-jax:  ## every model on JAX against TensorFlow, in .venv-jax
 	$(MAKE) test STACK=jax FLAGS='tests/conformance/test_other_backends.py tests/benchmarks/test_model_step.py'

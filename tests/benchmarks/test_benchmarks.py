@@ -84,7 +84,7 @@ def test_every_script_has_a_smallest_run_or_is_known_to_have_none():
     assert {script.name for script in SCRIPTS} <= SMALLEST.keys() | TOO_LARGE | OWN_TEST
 
 
-@pytest.mark.slow
+@pytest.mark.benchmarks
 @pytest.mark.parametrize("name", SMALLEST)
 def test_the_smallest_run_ends_in_one_json_object(name):
     flags, promised = SMALLEST[name]

@@ -2,11 +2,13 @@
 
 import json
 
+import pytest
 from made_runs import VIDEO, make_config, make_videos, run_python, train, video_record, write_shards
 
 from yt8m_distill.compression.partial_quantization import METHODS
 
 
+@pytest.mark.benchmarks
 def test_more_bits_move_the_predictions_less(tmp_path):
     shards = write_shards(tmp_path, "train", [video_record(video) for video in make_videos(30)], 1)
     train(make_config("HiddenLayer_tiny", VIDEO, num_epochs=1), tmp_path / "run", shards)
