@@ -10,6 +10,8 @@ import numpy as np
 
 from yt8m_distill.errors import InputError
 
+MIN_ELEMENTS = 17_000
+
 
 class StoredTensor:
     """What all forms have: `kind`, `parts()`, `from_parts(parts)`, `dequantize()`."""
@@ -115,6 +117,14 @@ class Affine(StoredTensor):
 
 
 KINDS = {kind.kind: kind for kind in (Plain, Float16, Codebook, Affine)}
+
+
+def size_in_8_bits(count):
+    """Bytes of a float32 tensor of `count` values where only those with more than `MIN_ELEMENTS` become codes.
+
+    Skalic and Austin, ECCV-W 2018, section 3.2: a byte a value and a codebook of 256.
+    """
+    return count + 4 * 256 if count > MIN_ELEMENTS else 4 * count
 
 
 def named_weights(model):

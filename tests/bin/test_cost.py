@@ -75,7 +75,7 @@ def test_several_models_one_a_line(outcomes):
     assert status == 0
     assert [line.split()[0] for line in out.splitlines()[2:]] == ["Logistic", "NeXtVLAD_tiny"]
     cells = _line(out, "Logistic").split()
-    assert cells == ["Logistic", "4,452,886", "0", "17.8", "17.0", "4,449,024", "4,449,024"]
+    assert cells == ["Logistic", "4,452,886", "0", "17.8", "17.0", "4.3", "4,449,024", "4,449,024"]
 
 
 def test_all_models_are_those_that_can_read_the_features(outcomes):

@@ -38,6 +38,13 @@ def test_a_rule_leaves_small_weights_and_can_leave_large_ones():
     assert Policy("float16", min_elements=99).methods(WEIGHTS)["aggregator/hidden_bn/gamma"] == "float16"
 
 
+def test_small_weights_may_be_halved_where_that_holds_them():
+    weights = WEIGHTS | {"updates": np.full((), 1e9, "float32")}
+    methods = Policy(small_method="float16").methods(weights)
+    assert methods["aggregator/hidden_bn/gamma"] == "float16"
+    assert (methods["updates"], methods["dropout/seed"]) == ("none", "none")
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from keras import ops
 
+from yt8m_distill.compression.partial_quantization import is_converted
+from yt8m_distill.compression.policy import store
 from yt8m_distill.cost.model_cost import model_cost
 from yt8m_distill.cost.products import ProductCounter
 from yt8m_distill.hyperparameters import registry
 from yt8m_distill.models.classifier import build_model
 from yt8m_distill.spec import FeatureSpec
+from yt8m_distill.stored_weights import named_weights
 
 TINY = [name for name in registry.names() if name.endswith("_tiny")]
 PUBLISHED = [name for name in registry.names() if name not in TINY]
@@ -50,6 +53,26 @@ def test_every_published_model_can_be_counted(name):
     assert total.trainable > 0
     assert total.multiply_adds[0] >= total.per_video > 0
     assert (total.multiply_adds[0] > total.per_video) == (registry.model_config(name).level == "frame")
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_large_models_take_a_quarter_in_8_bits(name):
+    total = cost_of(name).total
+    count = total.trainable + total.non_trainable
+    assert count <= total.bytes_in_8_bits < 4 * count
+    if count >= 20_000_000:
+        assert total.bytes_in_8_bits <= 0.2512 * 4 * count  # what is small stays float32
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("name", ["NeXtVLAD_tiny", "HiddenLayer_tiny"])
+def test_the_size_in_8_bits_is_that_of_a_quantised_model(name):
+    model, _, cost = small(name)
+    weights = {name: np.zeros(variable.shape, "float32") for name, variable in named_weights(model).items()}
+    tensors = {
+        name: store(name, array, "uniform" if is_converted(array) else "none") for name, array in weights.items()
+    }
+    assert cost.total.bytes_in_8_bits == sum(tensor.num_bytes for tensor in tensors.values())
 
 
 @pytest.mark.parametrize(

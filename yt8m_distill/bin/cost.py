@@ -107,18 +107,31 @@ def _layer_table(cost):
     weights = ((total.trainable, "trainable"), (total.non_trainable, "other"))
     sizes = " + ".join(f"{count:,} {kind} ({_bytes(count)})" for count, kind in weights)
     both = total.trainable + total.non_trainable
-    heading = f"{cost.name}: {both:,} weights, float32 {_bytes(both)}\n  {sizes}"
+    in_8_bits = f"large ones in 8 bits (bin/quantize.py) {_in_megabytes(total.bytes_in_8_bits)}"
+    heading = f"{cost.name}: {both:,} weights, float32 {_bytes(both)}, {in_8_bits}\n  {sizes}"
     return f"{heading}\nmultiply-adds of one video:\n{_aligned(rows)}"
 
 
 def _model_table(costs):
     """A line for every model."""
-    rows = [("model", "trainable", "other weights", "MB", "MiB", *_headings(costs[0].frames), "of them per video")]
+    rows = [
+        (
+            "model",
+            "trainable",
+            "other weights",
+            "MB",
+            "MiB",
+            "in 8 bits",
+            *_headings(costs[0].frames),
+            "of them per video",
+        )
+    ]
     for cost in costs:
         trainable, other, *counts = _numbers(cost.total)
         size = _size(cost.total)
-        rows.append((cost.name, trainable, other, f"{size / MB:,.1f}", f"{size / MIB:,.1f}", *counts))
-    return f"float32 bytes and multiply-adds of one video:\n{_aligned(rows)}"
+        sizes = (size / MB, size / MIB, cost.total.bytes_in_8_bits / MIB)
+        rows.append((cost.name, trainable, other, *(f"{one:,.1f}" for one in sizes), *counts))
+    return f"float32 bytes, MiB with large weights in 8 bits, and multiply-adds of one video:\n{_aligned(rows)}"
 
 
 def _headings(frames):
@@ -142,7 +155,10 @@ def _size(layer):
 def _bytes(weights):
     from yt8m_distill.cost.model_cost import BYTES_PER_WEIGHT
 
-    size = BYTES_PER_WEIGHT * weights
+    return _in_megabytes(BYTES_PER_WEIGHT * weights)
+
+
+def _in_megabytes(size):
     return f"{size / MB:,.1f} MB = {size / MIB:,.1f} MiB"
 
 
@@ -160,10 +176,21 @@ def _write(costs, path):
     with written_aside(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         counts = [f"multiply_adds_{count}" for count in costs[0].frames]
-        writer.writerow(["model", "layer", "trainable", "non_trainable", "bytes", *counts, "multiply_adds_per_video"])
+        writer.writerow(
+            [
+                "model",
+                "layer",
+                "trainable",
+                "non_trainable",
+                "bytes",
+                "bytes_in_8_bits",
+                *counts,
+                "multiply_adds_per_video",
+            ]
+        )
         for cost in costs:
             for layer in (*cost.layers, cost.total):
-                weights = (layer.trainable, layer.non_trainable, _size(layer))
+                weights = (layer.trainable, layer.non_trainable, _size(layer), layer.bytes_in_8_bits)
                 writer.writerow([cost.name, layer.path, *weights, *layer.multiply_adds, layer.per_video])
 
 

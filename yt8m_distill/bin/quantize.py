@@ -28,6 +28,7 @@ flags.DEFINE_string(
     "each with the ending 4 for 16; float16; none.",
 )
 flags.DEFINE_integer("min_elements", 17_000, "Weights with more values than this are converted.", lower_bound=0)
+flags.DEFINE_enum("small_weights", "none", ["none", "float16"], "How weights of no more values are stored.")
 flags.DEFINE_list(
     "quantize_rules", [], "PATTERN=METHOD,...: large weights whose name holds the regular expression; the first counts."
 )
@@ -64,7 +65,13 @@ def main(arguments):
     size = _require_fit(tensors)
     after = evaluate()
     settings = {"method": policy.method, "min_elements": policy.min_elements}
-    settings |= {"rules": list(FLAGS.quantize_rules), "bytes": size, "before": before, "after": after}
+    settings |= {
+        "rules": list(FLAGS.quantize_rules),
+        "small_weights": policy.small_method,
+        "bytes": size,
+        "before": before,
+        "after": after,
+    }
     write_quantized_run(run, tensors, rows, settings, FLAGS.output_dir, FLAGS.overwrite)
     if before:
         print(_comparison(before, after))
@@ -80,7 +87,7 @@ def _policy():
         )
     if FLAGS.size_budget_mb is not None and FLAGS.size_budget_mb <= 0:
         raise InputError(f"--size_budget_mb={FLAGS.size_budget_mb}: expected a number above 0.")
-    return Policy(FLAGS.quantize_method, FLAGS.min_elements, parse_rules(FLAGS.quantize_rules))
+    return Policy(FLAGS.quantize_method, FLAGS.min_elements, parse_rules(FLAGS.quantize_rules), FLAGS.small_weights)
 
 
 def _methods(run, model, policy):

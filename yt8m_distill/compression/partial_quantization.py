@@ -7,9 +7,8 @@ Model for Video Classification", ECCV-W 2018, section 3.2, and its code (miha-sk
 import numpy as np
 
 from yt8m_distill.errors import InputError
-from yt8m_distill.stored_weights import Affine, Codebook, Float16
+from yt8m_distill.stored_weights import MIN_ELEMENTS, Affine, Codebook, Float16
 
-MIN_ELEMENTS = 17_000
 _CHUNK = 2**18  # values assigned together: 15 MB of temporaries at most
 _CAPS = 5  # cuts of the widest gaps' shares, each of which makes the sum smaller that sets the next one
 _ROUNDS = 30  # of k-means; from where it starts, more change the error by less than 0.1 %

@@ -3,9 +3,11 @@
 import dataclasses
 import re
 
-from yt8m_distill.compression.partial_quantization import METHODS, MIN_ELEMENTS, is_converted, quantize
+import numpy as np
+
+from yt8m_distill.compression.partial_quantization import METHODS, is_converted, quantize
 from yt8m_distill.errors import InputError
-from yt8m_distill.stored_weights import Plain
+from yt8m_distill.stored_weights import MIN_ELEMENTS, Plain
 
 KEPT = "none"
 
@@ -26,6 +28,7 @@ class Policy:
       method: of weights that no rule names; one of `partial_quantization.METHODS`, or "none" for float32.
       min_elements: weights with more values than this are converted, float32 ones alone.
       rules: the first whose pattern is found in a name counts; it says nothing about smaller weights.
+      small_method: of smaller float32 weights: "none", as the paper has it, or "float16", where that can hold them.
 
     Raises:
       InputError: an unknown method, or a pattern that is no regular expression.
@@ -34,9 +37,10 @@ class Policy:
     method: str = "uniform"
     min_elements: int = MIN_ELEMENTS
     rules: tuple[Rule, ...] = ()
+    small_method: str = KEPT
 
     def __post_init__(self):
-        for method in (self.method, *(rule.method for rule in self.rules)):
+        for method in (self.method, self.small_method, *(rule.method for rule in self.rules)):
             if method not in (*METHODS, KEPT):
                 raise InputError(f"There is no quantisation {method!r}: choose one of {', '.join((*METHODS, KEPT))}.")
         for rule in self.rules:
@@ -48,7 +52,7 @@ class Policy:
     def method_of(self, name, array):
         """The method of one weight, "none" where it stays as it is."""
         if not is_converted(array, self.min_elements):
-            return KEPT
+            return "float16" if self.small_method == "float16" and _fits_float16(array) else KEPT
         return next((rule.method for rule in self.rules if re.search(rule.pattern, name)), self.method)
 
     def methods(self, weights):
@@ -65,6 +69,10 @@ class Policy:
                     f"{self.min_elements:,} values. The largest weights are {', '.join(largest(weights))}."
                 )
         return {name: self.method_of(name, array) for name, array in weights.items()}
+
+
+def _fits_float16(array):
+    return array.dtype == np.float32 and array.size and np.abs(array).max() <= np.finfo(np.float16).max
 
 
 def parse_rules(texts):

@@ -1,7 +1,6 @@
 """What to do about weights that are over a budget: which are largest, and what a step down would save."""
 
-from yt8m_distill.compression.partial_quantization import MIN_ELEMENTS
-from yt8m_distill.stored_weights import Float16, Plain
+from yt8m_distill.stored_weights import MIN_ELEMENTS, Float16, Plain
 
 _COUNT = 3
 

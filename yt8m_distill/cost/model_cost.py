@@ -17,6 +17,7 @@ import keras
 
 from yt8m_distill.cost.products import ProductCounter
 from yt8m_distill.models.classifier import build_model
+from yt8m_distill.stored_weights import size_in_8_bits
 
 BYTES_PER_WEIGHT = 4  # float32
 
@@ -33,6 +34,7 @@ class LayerCost:
       path: names of the layers around it and its own; empty for the model itself.
       trainable: number of trainable weights.
       non_trainable: number of weights that training moves otherwise, or not at all: moving statistics, mostly.
+      bytes_in_8_bits: of all of these where large ones are quantised, see `stored_weights.size_in_8_bits`.
       multiply_adds: one number for each of `ModelCost.frames`.
       per_video: the part of each that does not depend on the number of frames; the rest grows with them.
     """
@@ -40,6 +42,7 @@ class LayerCost:
     path: str
     trainable: int
     non_trainable: int
+    bytes_in_8_bits: int
     multiply_adds: tuple[int, ...]
     per_video: int
 
@@ -66,6 +69,7 @@ class ModelCost:
             path="total",
             trainable=sum(layer.trainable for layer in self.layers),
             non_trainable=sum(layer.non_trainable for layer in self.layers),
+            bytes_in_8_bits=sum(layer.bytes_in_8_bits for layer in self.layers),
             multiply_adds=tuple(map(sum, columns)),
             per_video=sum(layer.per_video for layer in self.layers),
         )
@@ -104,16 +108,18 @@ def _model_cost(config, spec, frames):
     with keras.StatelessScope(initialize_variables=False):
         model = build_model(config, spec)
         runs = {count: _products(model, spec, count) for count in (*frames, *_FEW_AND_MANY)}
-    trainable, non_trainable = _weights(model.trainable_weights), _weights(model.non_trainable_weights)
+    trainable, non_trainable = _by_layer(model.trainable_weights), _by_layer(model.non_trainable_weights)
+    in_8_bits = _by_layer(model.weights, size_in_8_bits)
     layers = tuple(
         LayerCost(
             path=path,
             trainable=trainable.get(path, 0),
             non_trainable=non_trainable.get(path, 0),
+            bytes_in_8_bits=in_8_bits.get(path, 0),
             multiply_adds=tuple(sum(runs[count].get(path, ())) for count in frames),
             per_video=_unchanged([products.get(path, ()) for products in runs.values()]),
         )
-        for path in dict.fromkeys([*_weights(model.weights), *runs[frames[0]]])
+        for path in dict.fromkeys([*in_8_bits, *runs[frames[0]]])
     )
     return ModelCost(config.name, frames, layers)
 
@@ -124,12 +130,12 @@ def _unchanged(runs):
     return sum(common.elements())
 
 
-def _weights(variables):
-    """{path of the layer: number of weights}."""
+def _by_layer(variables, measure=int):
+    """{path of the layer: sum over its weights of a function of their number of values}."""
     counts = {}
     for variable in variables:
         path = "/".join(variable.path.split("/")[1:-1])
-        counts[path] = counts.get(path, 0) + math.prod(variable.shape)
+        counts[path] = counts.get(path, 0) + measure(math.prod(variable.shape))
     return counts
 
 
