@@ -86,10 +86,11 @@ def draw_columns(path, columns):
     for number, (title, values) in enumerate(columns.items()):
         axes = figure.add_subplot(1, len(columns), number + 1)
         bars = axes.barh(range(len(values)), list(values.values()), color=f"C{number}")
-        axes.bar_label(bars, [f"{value:.4g}" for value in values.values()], fontsize=7, padding=2)
+        axes.bar_label(bars, [f"{value:.5f}" for value in values.values()], fontsize=7, padding=2)
         axes.set_yticks(range(len(values)), list(values) if not number else [""] * len(values), fontsize=7)
         axes.invert_yaxis()
-        axes.margins(x=0.15)
+        axes.margins(x=0.25)
+        axes.locator_params(axis="x", nbins=5)
         _label(axes, title, "", "")
     _save(figure, path)
 

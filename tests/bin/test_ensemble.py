@@ -1,0 +1,148 @@
+"""The command that weighs runs: the table of the paper, weights written and read again, and what it refuses."""
+
+import csv
+import json
+import os
+import re
+
+import pytest
+from commands import run_commands
+from made_runs import VIDEO, make_config, make_videos, run_python, train, video_record, write_shards
+
+from yt8m_distill.inference.evaluate import evaluate
+from yt8m_distill.run_config import find_run, restore_model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two video-level runs, of which B is larger and trained for longer, and records."""
+    folder = tmp_path_factory.mktemp("ensemble")
+    shards = write_shards(folder, "data", [video_record(video) for video in make_videos(40)], shards=2)
+    train(make_config("HiddenLayer_tiny", VIDEO, max_steps=2), folder / "A", shards)
+    larger = make_config("HiddenLayer_tiny", VIDEO, {"num_hidden_units": 128}, max_steps=12, seed=1)
+    train(larger, folder / "B", shards)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outcomes(folder):
+    """{case: (status, stdout, stderr)}."""
+    members, data = f"--members={folder}/A,{folder}/B", f"--search_data_pattern={folder}/*.tfrecord"
+    stored, folds = f"--predictions_file={folder}/predictions.npz", "--folds=3"
+    search = [members, data, folds, stored]
+    lines = {
+        "ascend": [*search, "--search=ascend", f"--weights_file={folder}/ascend.json"],
+        "random": [*search, "--search=random", "--trials=5", "--seed=3", f"--weights_file={folder}/random.json"],
+        "greedy": [*search, "--search=greedy", "--size_budget_mb=0.01"],
+        "given": [members, "--weights=1,3"],
+        "read": [f"--members={folder}/B,{folder}/A", f"--weights_file={folder}/random.json"],
+        "over budget": [*search, "--search=equal", "--size_budget_mb=0.01", f"--weights_file={folder}/over.json"],
+        "nothing fits": [*search, "--search=greedy", "--size_budget_mb=0.0001"],
+        "other members": [f"--members={folder}/A", f"--weights_file={folder}/random.json"],
+        "twice": [f"--members={folder}/A,{folder}/A", "--search=equal"],
+        "three weights": [members, "--weights=1,2,3"],
+        "both": [members, "--weights=1,2", "--search=equal"],
+        "neither": [members],
+        "no data": [members, "--search=ascend"],
+        "no members": ["--search=equal"],
+        "other predictions": [f"--members={folder}/A", data, stored, "--search=ascend"],
+    }
+    return run_commands("yt8m_distill.bin.ensemble", lines)
+
+
+def _table(out):
+    """{member: cells} of what was printed."""
+    lines = out.splitlines()
+    assert lines[0].split("  ")[0] == "member"
+    return {line.split()[0]: line.split()[1:] for line in lines[1:4]}
+
+
+def test_the_table_is_that_of_the_paper(outcomes, folder):
+    status, out, err = outcomes["random"]
+    assert (status, err) == (0, "")
+    table = _table(out)
+    assert table["A"][0] == table["B"][0] == "HiddenLayer_tiny"
+    for name in "AB":
+        run = find_run(f"{folder}/{name}")
+        results, _ = evaluate(restore_model(run), VIDEO, [f"{folder}/data{n}.tfrecord" for n in (0, 1)], progress=False)
+        assert float(table[name][-1]) == pytest.approx(results["gap"], abs=1e-5)
+    assert float(table["A"][3]) + float(table["B"][3]) == pytest.approx(1, abs=1e-4)
+    assert float(table["A"][2][:-1]) + float(table["B"][2][:-1]) == pytest.approx(100, abs=0.02)
+    assert table["all"][1:] == ["100.00%", "1.0000"]
+    assert re.search(r"^weights \(random\) +0\.\d{5} +0\.\d{5}$", out, re.MULTILINE)
+    assert re.search(r"^gain over equal weights: \S+ on the videos .* held out \S+ \(standard", out, re.MULTILINE)
+
+
+def test_weights_table_and_how_they_came_about_are_written(outcomes, folder):
+    with open(folder / "random.json", encoding="utf-8") as file:
+        written = json.load(file)
+    assert written["search"] == {
+        "method": "random",
+        "trials": 5,
+        "seed": 3,
+        "data": f"{folder}/*.tfrecord",
+        "folds": 3,
+    }
+    assert (folder / "random.txt").read_text() in outcomes["random"][1]
+    with open(folder / "random.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["weight"]) for row in rows] == [member["weight"] for member in written["members"]]
+    assert len(written["score"]["nested"]["held_out"]) == 3
+
+
+def test_bytes_are_those_of_the_weights(outcomes, folder):
+    with open(folder / "ascend.json", encoding="utf-8") as file:
+        members = json.load(file)["members"]
+    for member in members:
+        assert member["num_bytes"] == 4 * restore_model(find_run(member["run"])).count_params()
+    assert members[1]["num_bytes"] > 10_000 > members[0]["num_bytes"]
+
+
+def test_a_written_search_is_read_in_any_order_of_the_members(outcomes):
+    status, out, err = outcomes["read"]
+    assert (status, err) == (0, "")
+    found, read = _table(outcomes["random"][1]), _table(out)
+    assert next(iter(read)) == "B"
+    assert all(read[name][:4] == found[name][:4] for name in "AB")
+
+
+def test_given_weights_need_no_data(outcomes):
+    table = _table(outcomes["given"][1])
+    assert [table[name][3] for name in "AB"] == ["0.2500", "0.7500"]
+    assert "GAP@20" not in outcomes["given"][1]
+
+
+def test_greedy_keeps_to_the_budget_and_says_what_joined(outcomes):
+    status, out, err = outcomes["greedy"]
+    assert (status, err) == (0, "")
+    table = _table(out)
+    assert (table["A"][3], table["B"][3]) == ("1.0000", "0.0000")
+    assert re.search(r"^joined: A, 0\.0 MB, GAP 0\.\d{5}$", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("over budget", r"over budget: .* --size_budget_mb is 0\.01\. The largest is \S+/B with 0\.02 MiB"),
+        ("nothing fits", "no member fits into --size_budget_mb"),
+        ("other members", r"other checkpoints: none for no one more, and some for \S+/B"),
+        ("twice", r"--members names the checkpoint \S+ twice"),
+        ("three weights", "--weights=1,2,3: expected a number of at least 0 for each of the 2 members"),
+        ("both", "--weights and --search exclude each other"),
+        ("neither", "give --weights, --search, or the --weights_file"),
+        ("no data", "--search=ascend needs --search_data_pattern"),
+        ("no members", "--members is empty"),
+        ("other predictions", "holds predictions made with other checkpoints"),
+    ],
+)
+def test_what_does_not_go_is_said_in_one_line(case, said, outcomes, folder):
+    status, _, err = outcomes[case]
+    assert (status, err.count("\n")) == (1, 1)
+    assert re.search(said, err)
+    assert not os.path.exists(folder / "over.json")
+
+
+def test_the_command_answers_help():
+    process = run_python(["-m", "yt8m_distill.bin.ensemble", "--help"])
+    assert (process.returncode, process.stderr) == (0, "")
+    assert "--search_data_pattern" in process.stdout
