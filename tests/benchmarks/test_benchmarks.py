@@ -45,6 +45,10 @@ SMALLEST = {
         ("--layers=NetVLAD", "--batch_size=2", "--num_frames=4", "--size=16", "--clusters=4", "--repeats=1"),
         {"layers"},
     ),
+    "averaging.py": (
+        ("--models=NeXtVLAD_tiny", "--batch_size=2", "--num_frames=4", "--rounds=1"),
+        {"models"},
+    ),
     "soft_labels.py": (
         ("--videos=8", "--stored=50", "--large=60", "--top_k=20,0", "--batch_size=4", "--rounds=1"),
         {"bytes_per_video", "open_seconds", "videos_per_second", "join_share"},
