@@ -1,0 +1,178 @@
+"""A model as a LiteRT (TensorFlow Lite) file, for one video at a time."""
+
+import dataclasses
+import os
+import re
+import warnings
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m_distill.errors import InputError
+from yt8m_distill.export.budget import MB, MIB
+from yt8m_distill.export.litert_weights import MIN_ELEMENTS, store_weights
+from yt8m_distill.written_aside import require_writable, written_aside
+
+# How far predictions, probabilities, may lie from the model's own: measured in docs/export.md.
+TOLERANCES = {"int8": 0.03, "float16": 0.002, "float32": 1e-5}
+KINDS = tuple(TOLERANCES)
+
+
+@dataclasses.dataclass(frozen=True)
+class LiteRTReport:
+    """What was written.
+
+    Attributes:
+      kind: form of the weights, one of `KINDS`.
+      frames: rows of a call's features; 0 at video level.
+      num_bytes: of the file.
+      float_bytes: of the same file with float32 weights.
+      difference: largest difference between its predictions and the model's on random features of several lengths.
+    """
+
+    kind: str
+    frames: int
+    num_bytes: int
+    float_bytes: int
+    difference: float
+
+    def summary(self):
+        """One line."""
+        rows = f"{self.frames} frames" if self.frames else "video level"
+        return (
+            f"{self.num_bytes / MB:,.2f} MB, {self.num_bytes / self.float_bytes:.1%} of float32; {self.kind}, one "
+            f"video a call, {rows}; largest difference to the model's predictions {self.difference:.1e}"
+        )
+
+
+def litert_signature(spec):
+    """TensorSpecs of what a file takes: one video, `spec.frame_limit` rows of each feature and how many are frames."""
+    if not spec.has_frames:
+        return {name: tf.TensorSpec([1, size], tf.float32, name) for name, size in spec.size_by_name.items()}
+    rows = spec.frame_limit
+    features = {name: tf.TensorSpec([1, rows, size], tf.uint8, name) for name, size in spec.size_by_name.items()}
+    return {**features, "num_frames": tf.TensorSpec([1], tf.int32, "num_frames")}
+
+
+def export_litert(
+    model, spec, path, *, kind="int8", budget_mib=1024.0, overwrite=False, min_elements=MIN_ELEMENTS, finish=None
+):
+    """Writes a LiteRT file aside, checks its answers and its size, and gives it its name.
+
+    Its one signature `serving_default` takes `litert_signature(spec)`, of a student the frames it reads and no others,
+    and returns `predictions` float32 (1, classes). It uses LiteRT's built-in operators alone.
+
+    Args:
+      model: VideoClassifier of any family.
+      spec: its FeatureSpec.
+      path: file to write, `.tflite`.
+      kind: form of the weights in the file, one of `KINDS`. They are floats once it is loaded.
+      budget_mib: largest size, in MiB (2**20 bytes).
+      overwrite: replace an earlier file.
+      min_elements: of a weight that is stored in another form than float32.
+      finish: called with the LiteRTReport and the path of the complete file before it has its name.
+
+    Returns:
+      LiteRTReport.
+
+    Raises:
+      InputError: an unknown kind, a file in the way, a model that needs other operators, over budget, or predictions
+        further from the model's than `TOLERANCES[kind]`; nothing is written then.
+    """
+    _require_sound(path, kind, overwrite)
+    plain = _convert(model, spec)
+    content = plain if kind == "float32" else store_weights(plain, kind, min_elements)
+    difference = largest_difference(model, spec, content)
+    rows = spec.frame_limit if spec.has_frames else 0
+    report = LiteRTReport(kind, rows, len(content), len(plain), difference)
+    if report.num_bytes > budget_mib * MIB:
+        raise InputError(
+            f"over budget: {path} would take {report.num_bytes / MIB:,.1f} MiB of {budget_mib:,.1f} MiB: choose a "
+            "smaller --litert_kind or raise --size_budget_mb. Nothing was written."
+        )
+    if not difference <= TOLERANCES[kind]:
+        raise InputError(
+            f"{path}: {kind} predictions differ from the model's by {difference:.1e}, more than "
+            f"{TOLERANCES[kind]:.0e}: choose another --litert_kind. Nothing was written."
+        )
+    with written_aside(path, binary=True) as file:
+        file.write(content)
+        file.flush()
+        if finish:
+            finish(report, file.name)
+    return report
+
+
+def _require_sound(path, kind, overwrite):
+    if kind not in KINDS:
+        raise InputError(f"--litert_kind={kind}: expected one of {', '.join(KINDS)}.")
+    if not path.endswith(".tflite"):
+        raise InputError(f"--litert_file={path}: expected a name that ends in .tflite.")
+    require_writable(path)
+    if os.path.exists(path) and not overwrite:
+        raise InputError(f"{path} exists: give another --litert_file, or --overwrite.")
+
+
+def _convert(model, spec):
+    """The bytes of a file with float32 weights."""
+    module = tf.Module()
+    module.tracked = [variable.value for variable in model.weights]
+
+    @tf.function(input_signature=[litert_signature(spec)])
+    def predict(features):
+        return {"predictions": model(features, training=False)["predictions"]}
+
+    module.predict = predict
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([predict.get_concrete_function()], module)
+    try:
+        return converter.convert()
+    except Exception as error:  # TensorFlow's ConverterError is no public class
+        raise InputError(f"{model.name} cannot be a LiteRT file: {_reason(str(error))}.") from error
+
+
+def _reason(message):
+    lacking = sorted(set(re.findall(r"'tf\.(\w+)' op is neither", message)))
+    if lacking:
+        return f"LiteRT's own operators lack {', '.join(lacking)}"
+    return " ".join(message.split())[:200]
+
+
+def largest_difference(model, spec, content):
+    """Largest difference of a file's predictions to a model's, on random features of several lengths.
+
+    Args:
+      model: VideoClassifier.
+      spec: its FeatureSpec.
+      content: bytes of the file.
+    """
+    predict = litert_predictor(content)
+    worst = []
+    for features in _random_features(spec):
+        own = np.asarray(model(features, training=False)["predictions"])
+        worst.append(np.abs(predict(**features)["predictions"] - own).max())
+    return float(max(worst))
+
+
+def litert_predictor(content):
+    """The signature of a file as a function of features by keyword, in TensorFlow's interpreter.
+
+    Args:
+      content: bytes of the file.
+    """
+    with warnings.catch_warnings():  # of TensorFlow 2.21, which still has it
+        warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated", UserWarning)
+        interpreter = tf.lite.Interpreter(model_content=content)
+    return interpreter.get_signature_runner("serving_default")
+
+
+def _random_features(spec, videos=6):
+    random = np.random.default_rng(0)
+    for length in np.linspace(spec.frame_limit, 0, videos).astype(np.int32):
+        signature = litert_signature(spec)
+        features = {
+            name: random.integers(0, 256, one.shape).astype(np.uint8)
+            if spec.has_frames
+            else random.normal(size=one.shape).astype(np.float32)
+            for name, one in signature.items()
+        }
+        yield {**features, **({"num_frames": np.array([length], np.int32)} if spec.has_frames else {})}
