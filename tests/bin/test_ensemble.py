@@ -7,7 +7,7 @@ import re
 
 import pytest
 from commands import run_commands
-from made_runs import VIDEO, make_config, make_videos, run_python, train, video_record, write_shards
+from made_runs import VIDEO, make_config, make_videos, train, video_record, write_shards
 
 from yt8m_distill.inference.evaluate import evaluate
 from yt8m_distill.run_config import find_run, restore_model
@@ -140,9 +140,3 @@ def test_what_does_not_go_is_said_in_one_line(case, said, outcomes, folder):
     assert (status, err.count("\n")) == (1, 1)
     assert re.search(said, err)
     assert not os.path.exists(folder / "over.json")
-
-
-def test_the_command_answers_help():
-    process = run_python(["-m", "yt8m_distill.bin.ensemble", "--help"])
-    assert (process.returncode, process.stderr) == (0, "")
-    assert "--search_data_pattern" in process.stdout

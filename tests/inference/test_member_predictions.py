@@ -12,6 +12,7 @@ from yt8m_distill.data.batches import model_inputs
 from yt8m_distill.data.pipeline import ReadOptions, read_batches
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters import registry
+from yt8m_distill.inference import member_predictions
 from yt8m_distill.inference.evaluate import evaluate
 from yt8m_distill.inference.member_predictions import predict_members, stored_predictions
 from yt8m_distill.models.classifier import build_model
@@ -88,12 +89,14 @@ def test_of_each_video_the_classes_of_the_best_ranks_are_kept(whole, models, sha
 def stored(runs, models, shards, tmp_path_factory):
     """(file, what was predicted when it was written)."""
     path = str(tmp_path_factory.mktemp("stored") / "predictions.npz")
-    return path, stored_predictions(path, runs, models, shards, kept=6, **QUIET)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(member_predictions, "restore_model", lambda run: models[run.step])
+        return path, stored_predictions(path, runs, shards, kept=6, **QUIET)
 
 
 def test_the_file_holds_what_was_predicted_and_is_read_instead(stored, runs, shards):
     path, first = stored
-    again = stored_predictions(path, runs, [None] * 3, shards, kept=6, **QUIET)
+    again = stored_predictions(path, runs, shards, kept=6, **QUIET)
     for field in dataclasses.fields(first):
         there, here = getattr(again, field.name), getattr(first, field.name)
         assert there.dtype == here.dtype and (there == here).all()
@@ -111,23 +114,23 @@ def test_the_file_holds_what_was_predicted_and_is_read_instead(stored, runs, sha
         (lambda runs, shards: (runs, shards, 7), "other number of kept classes"),
     ],
 )
-def test_a_file_of_other_predictions_is_refused(change, said, stored, runs, models, shards):
+def test_a_file_of_other_predictions_is_refused(change, said, stored, runs, shards):
     path = stored[0]
     before = pathlib.Path(path).read_bytes()
     other, records, kept = change(runs, shards)
     with pytest.raises(InputError, match=said):
-        stored_predictions(path, other, models, records, kept=kept, **QUIET)
+        stored_predictions(path, other, records, kept=kept, **QUIET)
     assert pathlib.Path(path).read_bytes() == before
 
 
-def test_a_file_of_something_else_is_bad_input(runs, models, shards, tmp_path):
+def test_a_file_of_something_else_is_bad_input(runs, shards, tmp_path):
     path = tmp_path / "predictions.npz"
     path.write_text("nothing")
     with pytest.raises(InputError, match="holds no predictions of members"):
-        stored_predictions(str(path), runs, models, shards, **QUIET)
+        stored_predictions(str(path), runs, shards, **QUIET)
     np.savez(path, ids=np.zeros(1))
     with pytest.raises(InputError, match="holds no predictions of members"):
-        stored_predictions(str(path), runs, models, shards, **QUIET)
+        stored_predictions(str(path), runs, shards, **QUIET)
 
 
 def test_what_cannot_be_weighed_is_bad_input(models, shards):

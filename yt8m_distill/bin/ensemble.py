@@ -49,17 +49,16 @@ def main(arguments):
     _require_consistent_flags()
     command.import_tensorflow()
 
-    from yt8m_distill.experiments.ensemble_members import members_of
+    from yt8m_distill.experiments.ensemble_candidates import candidates_of
     from yt8m_distill.experiments.ensemble_report import EnsembleReport
-    from yt8m_distill.run_config import find_run, restore_model
+    from yt8m_distill.run_config import find_run
     from yt8m_distill.spec import union
 
     runs = [find_run(path.strip(), FLAGS.use_ema) for path in FLAGS.members]
     union([run.config.features for run in runs])
-    models = [restore_model(run) for run in runs]
-    members = members_of(runs, models)
+    members = candidates_of(runs)
     fit = _fit([member.num_bytes for member in members], _given_weights(members))
-    weights, score = _search(fit, runs, models)
+    weights, score = _search(fit, runs)
     report = EnsembleReport(members, tuple(map(float, weights)), _settings(fit, members), score)
     print(report.text(), flush=True)
     _require_fit(report)
@@ -93,7 +92,7 @@ def _require_consistent_flags():
 
 def _given_weights(members):
     """The weights of --weights or --weights_file, or None where they are searched for."""
-    from yt8m_distill.experiments.ensemble_members import read_weights
+    from yt8m_distill.experiments.ensemble_candidates import read_weights
 
     if FLAGS.search:
         return None
@@ -137,7 +136,7 @@ class _Greedy:
         return found.weights
 
 
-def _search(fit, runs, models):
+def _search(fit, runs):
     """(weights, their Score, None without data)."""
     if not FLAGS.search_data_pattern:
         return fit(None), None
@@ -151,7 +150,7 @@ def _search(fit, runs, models):
     shards = find_shards(FLAGS.search_data_pattern, "--search_data_pattern")
     check_first_record(shards[0], union([run.config.features for run in runs]))
     reading = flag_groups.reading_options() | {"kept": FLAGS.kept_classes}
-    predictions = stored_predictions(FLAGS.predictions_file, runs, models, shards, **reading)
+    predictions = stored_predictions(FLAGS.predictions_file, runs, shards, **reading)
     return scored_fit(fit, predictions, FLAGS.folds)
 
 

@@ -11,7 +11,7 @@ import os
 import numpy as np
 
 from yt8m_distill.compression.nested_search import Score
-from yt8m_distill.experiments.ensemble_members import Member
+from yt8m_distill.experiments.ensemble_candidates import Candidate
 from yt8m_distill.experiments.layout import aligned
 from yt8m_distill.export.budget import MB
 from yt8m_distill.written_aside import written_aside
@@ -30,7 +30,7 @@ class EnsembleReport:
       score: their Score, None where there was no data.
     """
 
-    members: tuple[Member, ...]
+    members: tuple[Candidate, ...]
     weights: tuple[float, ...]
     search: dict
     score: Score | None = None

@@ -13,27 +13,27 @@ from yt8m_distill.data.pipeline import ReadOptions, checked, read_batches
 from yt8m_distill.data.shard_fingerprint import shard_fingerprint
 from yt8m_distill.data.shards import count_records
 from yt8m_distill.errors import InputError
+from yt8m_distill.run_config import restore_model
 from yt8m_distill.spec import union
 from yt8m_distill.written_aside import require_writable
 
 DEFAULT_KEPT = 100  # classes of a video: holds the 20 best of any mean of nine members in 99.97 % of videos
 
 
-def stored_predictions(path, runs, models, shards, *, kept=DEFAULT_KEPT, **reading):
-    """`predict_members`, read from a file where that holds them, else predicted and written there.
+def stored_predictions(path, runs, shards, *, kept=DEFAULT_KEPT, **reading):
+    """`predict_members` of runs, read from a file where that holds them, else predicted and written there.
 
     Args:
       path: an .npz file, there or not; None writes none.
-      runs: Runs, one a member; their checkpoints' checksums tell whose predictions the file holds.
-      models: of these runs.
+      runs: Runs, one a member; their checkpoints' checksums tell whose predictions the file holds. Models are restored
+        where they have to predict.
       shards, kept, reading: as in `predict_members`.
 
     Raises:
       InputError: the file holds predictions of other checkpoints or records, or of another number of classes.
     """
-    specs = [run.config.features for run in runs]
     if path is None:
-        return predict_members(models, specs, shards, kept=kept, **reading)
+        return _predict_runs(runs, shards, kept, reading)
     made_from = {
         "checkpoints": [[checkpoint_checksum(run.checkpoint), run.use_ema] for run in runs],
         "records": [[os.path.basename(shard), *shard_fingerprint(shard)] for shard in shards],
@@ -42,9 +42,14 @@ def stored_predictions(path, runs, models, shards, *, kept=DEFAULT_KEPT, **readi
     if os.path.exists(path):
         return read_kept(path, made_from)
     require_writable(path)
-    predictions = predict_members(models, specs, shards, kept=kept, **reading)
+    predictions = _predict_runs(runs, shards, kept, reading)
     write_kept(path, predictions, made_from)
     return predictions
+
+
+def _predict_runs(runs, shards, kept, reading):
+    specs = [run.config.features for run in runs]
+    return predict_members([restore_model(run) for run in runs], specs, shards, kept=kept, **reading)
 
 
 def predict_members(models, specs, shards, *, kept=DEFAULT_KEPT, progress=True, **reading):

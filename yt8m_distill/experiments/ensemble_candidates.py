@@ -10,7 +10,7 @@ from yt8m_distill.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
-class Member:
+class Candidate:
     """A run that may be in an ensemble.
 
     Attributes:
@@ -32,19 +32,18 @@ class Member:
         return os.path.basename(os.path.normpath(self.run))
 
 
-def members_of(runs, models):
-    """The Members that these Runs and their restored models are.
+def candidates_of(runs):
+    """The Candidates that these Runs are.
 
     Raises:
       InputError: two are the same.
     """
     members = []
-    for run, model in zip(runs, models, strict=True):
+    for run in runs:
         checksum = checkpoint_checksum(run.checkpoint)
         if checksum in [other.checksum for other in members]:
             raise InputError(f"--members names the checkpoint {run.checkpoint} twice: leave one out, weigh it more.")
-        size = stored_bytes(run, model)
-        members.append(Member(run.directory, checksum, run.use_ema, run.config.model.name, size))
+        members.append(Candidate(run.directory, checksum, run.use_ema, run.config.model.name, stored_bytes(run)))
     return tuple(members)
 
 
