@@ -7,13 +7,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from made_runs import VIDEO, assert_same_run, make_config, run_python, train
+from made_runs import FRAME, VIDEO, assert_same_run, make_config, run_python, train
 
 from yt8m_distill.bin.evaluate_epochs import EvaluateEpochs
 from yt8m_distill.checksums import checkpoint_checksum
 from yt8m_distill.errors import InputError
+from yt8m_distill.hyperparameters.distillation import Distillation, DistillationParams, JointTeacher
 from yt8m_distill.hyperparameters.ema_source import EmaSource
-from yt8m_distill.run_config import averaged_weights, find_run, restore_model
+from yt8m_distill.run_config import RunConfig, averaged_weights, find_run, restore_model
 from yt8m_distill.stored_weights import named_weights
 from yt8m_distill.training.ema_source import averaging_params
 
@@ -216,6 +217,28 @@ def test_the_learning_rate_is_a_fifth(numbers, expected, averaged):
     params = averaging_params(dataclasses.replace(run, config=config))
     assert params.base_learning_rate == expected
     assert (params.learning_rate_schedule, params.learning_rate_decay, params.warmup_steps) == ("exponential", 1.0, 0)
+
+
+def test_a_students_weights_are_averaged_and_go_on_alone(tmp_path, frame_shards):
+    """With the classifier that it shares with the teacher that is trained along; afterwards on labels alone."""
+    model = make_config("FrameLevelLogistic", FRAME, ema_decay=0.5, max_steps=2, log_steps=1)
+    params = DistillationParams(parallel=True, student_head="shared")
+    config = dataclasses.replace(
+        model,
+        features=dataclasses.replace(FRAME, sampled_frames=3),
+        distillation=Distillation(params, joint_teacher=JointTeacher(model.model, FRAME)),
+    )
+    recorder = Recorder()
+    loop = train(config, tmp_path / "student", frame_shards, recorder)
+    _assert_average(_shadows(loop), recorder.weights, 0.5, warm_up=True)
+    average = restore_model(find_run(str(tmp_path / "student"), use_ema=True))
+    for name, value in _numbers(average).items():
+        np.testing.assert_array_equal(value, _shadows(loop)[name], err_msg=name)
+    run, source = _source(tmp_path / "student")
+    alone, begun = RunConfig(config.features, config.model, averaging_params(run), ema_source=source), Recorder()
+    train(alone, tmp_path / "alone", frame_shards, begun)
+    for name, value in recorder.weights[-1].items():
+        np.testing.assert_array_equal(begun.weights[0][name], value, err_msg=name)
 
 
 _REPLICAS = """

@@ -6,7 +6,8 @@
 
 The run that is written is evaluated, quantised and exported like any other. With --batch_norm_data_pattern statistics
 of batch norm, else a mean as well, are taken anew: the mean of the moments of batches that pass through the averaged
-weights in training mode without dropout. An average of every step is kept by train.py --ema_half_life.
+weights in training mode without dropout. An average of every step is kept by train.py --ema_half_life; one checkpoint
+with --use_ema becomes a run of that average alone.
 """
 
 from absl import flags
