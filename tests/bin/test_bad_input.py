@@ -130,10 +130,12 @@ def test_eval(data, run_dir, other_run, tmp_path):
             "truncated": line(run_dir, "truncated0.tfrecord"),
             "layout": line(run_dir, "video0.tfrecord"),
             "folder": line(run_dir, "good0.tfrecord", f"--per_class_csv={tmp_path}/no/classes.csv"),
+            "average": line(run_dir, "good0.tfrecord", "--use_EMA"),
         },
     )
     _assert_one_line(outcomes["folder"], f"{tmp_path}/no/classes.csv cannot be written")
     _assert_one_line(outcomes["none"], "--checkpoint is empty")
+    _assert_one_line(outcomes["average"], "holds no average of its weights")
     _assert_one_line(outcomes["no run"], f"{tmp_path} is no run directory")
     _assert_one_line(outcomes["other"], "ckpt-1 does not fit the NeXtVLAD_tiny", f"{other_run}/config.json")
     _assert_one_line(outcomes["truncated"], "truncated0.tfrecord: record 23", "damaged")
