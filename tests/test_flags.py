@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from made_runs import DATA_FLAGS, FRAME, REPOSITORY, frame_record, make_videos, run_python, video_record, write_shards
 
-from yt8m_distill.export.saved_model import export
+from yt8m_distill.export.members import member_of
+from yt8m_distill.export.saved_model import export_members
 from yt8m_distill.hyperparameters import registry
 from yt8m_distill.hyperparameters.training import TrainingParams
 from yt8m_distill.inference.evaluate import evaluate
@@ -80,7 +81,7 @@ def test_the_smoke_twin_trains_evaluates_and_exports(model, shards, twins, tmp_p
     spec, trained = run.config.features, restore_model(run)
     results, _ = evaluate(trained, spec, files, progress=False)
     assert results["examples"] == 24
-    report, difference = export(trained, spec, str(tmp_path / "export"))
+    report, difference = export_members([member_of(run)], str(tmp_path / "export"))
     assert report.fits
     assert difference < 1e-5
 

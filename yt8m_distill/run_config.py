@@ -191,7 +191,7 @@ def restore_model(run):
     model = build_model(run.config.model, run.config.features)
     try:
         if holds_stored(run.checkpoint):
-            _assign(model, read_stored(run.checkpoint))
+            assign_stored(model, read_stored(run.checkpoint))
         else:
             read_checkpoint(tf.train.Checkpoint(model=model), run.checkpoint)
         if run.use_ema:
@@ -216,7 +216,7 @@ def _read_average(model, prefix):
     read_checkpoint(tf.train.Checkpoint(ema=tf.train.Checkpoint(shadows=shadows)), prefix)
 
 
-def _assign(model, tensors):
+def assign_stored(model, tensors):
     """Gives a model the weights of a checkpoint of stored tensors."""
     weights = named_weights(model)
     if differing := sorted(weights.keys() ^ tensors.keys()):

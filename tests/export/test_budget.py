@@ -1,40 +1,71 @@
-import keras
+import dataclasses
+
 import numpy as np
 import pytest
+from made_runs import FRAME
 
 from yt8m_distill.errors import InputError
-from yt8m_distill.export.budget import MIB, measure, require_fit
+from yt8m_distill.export.budget import MIB, TensorSize, measure, require_fit
+from yt8m_distill.export.members import Member
+from yt8m_distill.hyperparameters import registry
+from yt8m_distill.stored_weights import Codebook, Plain
+
+MEMBER = Member(
+    registry.model_config("FrameLevelLogistic"),
+    FRAME,
+    {
+        "small": Plain(np.zeros((3, 4), np.float32)),
+        "large": Plain(np.zeros((200, 250), np.float32)),
+        "coded": Codebook(np.zeros((300, 100), np.uint8), np.zeros(256, np.float32)),
+        "count": Plain(np.zeros((7,), np.int64)),
+    },
+    name="A",
+)
 
 
-def _report(directory, size, budget_mib):
+def _report(directory, size, budget_mib, members=(MEMBER,)):
     (directory / "variables").mkdir()
     (directory / "saved_model.pb").write_bytes(bytes(1000))
     (directory / "variables" / "data").write_bytes(bytes(size - 1000))
-    variables = [
-        keras.Variable(np.zeros((3, 4), np.float32), name="small"),
-        keras.Variable(np.zeros((10, 20), np.float32), name="large"),
-        keras.Variable(np.zeros((7,), np.int64), dtype="int64", name="count"),
-    ]
-    return measure(directory, variables, budget_mib)
+    return measure(directory, members, budget_mib)
 
 
-def test_every_file_counts_and_the_largest_tensor_stands_first(tmp_path):
-    report = _report(tmp_path, 5000, 1)
-    assert report.total == 5000
-    assert report.tensors == (("large", (10, 20), 800), ("count", (7,), 56), ("small", (3, 4), 48))
+def test_every_file_counts_and_tensors_count_as_they_lie_on_disk(tmp_path):
+    report = _report(tmp_path, 300_000, 1)
+    assert report.total == 300_000
+    assert report.tensors == (
+        TensorSize("large", (200, 250), "float32", 200_000),
+        TensorSize("coded", (300, 100), "8 bits", 31_024),
+        TensorSize("count", (7,), "int64", 56),
+        TensorSize("small", (3, 4), "float32", 48),
+    )
+    assert report.members == (("A", 231_128),)
 
 
 def test_a_budget_is_in_mebibytes_and_may_be_used_up(tmp_path):
     report = _report(tmp_path, MIB, 1)
     assert report.fits
-    require_fit(report)
+    require_fit(report, [MEMBER])
 
 
 def test_one_byte_too_many_is_over_budget(tmp_path):
     report = _report(tmp_path, MIB + 1, 1)
     assert not report.fits
-    with pytest.raises(InputError, match=r"over budget: .*largest tensor is large \(10, 20\).*--size_budget_mb"):
-        require_fit(report)
+    with pytest.raises(InputError, match=r"over budget: .*large \(float32, 0\.2 MB\).*--size_budget_mb"):
+        require_fit(report, [MEMBER])
+
+
+@pytest.mark.parametrize(("excess", "verdicts"), [(100_000, ["fit", "fit"]), (180_000, ["not", "fit"])])
+def test_it_says_what_a_step_down_would_save(excess, verdicts, tmp_path):
+    report = _report(tmp_path, MIB + excess, 1)
+    with pytest.raises(InputError) as raised:
+        require_fit(report, [MEMBER])
+    eight, four = (
+        r"8 bits would save 0.1 MB, which would" + {"fit": " fit", "not": " not be enough"}[verdicts[0]],
+        r"4 bits would save 0.2 MB, which would" + {"fit": " fit", "not": " not be enough"}[verdicts[1]],
+    )
+    assert eight in str(raised.value)
+    assert four in str(raised.value)
 
 
 def test_the_summary_gives_both_units(tmp_path):
@@ -43,6 +74,13 @@ def test_the_summary_gives_both_units(tmp_path):
 
 
 def test_the_table_lists_the_largest_tensors(tmp_path):
-    lines = _report(tmp_path, 5000, 1).table(rows=2).splitlines()
-    assert [line.split()[-2:] for line in lines] == [["10x20", "large"], ["7", "count"]]
-    assert "16.0%" in lines[0]
+    lines = _report(tmp_path, 400_000, 1).table(rows=2).splitlines()
+    assert [line.split()[-2:] for line in lines] == [["200x250", "large"], ["300x100", "coded"]]
+    assert "50.0%" in lines[0]
+    assert "8 bits" in lines[1]
+
+
+def test_tensors_of_several_members_are_told_apart(tmp_path):
+    report = _report(tmp_path, 800_000, 1, [MEMBER, dataclasses.replace(MEMBER, name="B")])
+    assert [tensor.name for tensor in report.tensors[:2]] == ["0.A/large", "1.B/large"]
+    assert [line.split()[-1] for line in report.members_table().splitlines()] == ["A", "B"]

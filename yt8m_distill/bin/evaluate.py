@@ -1,9 +1,10 @@
-"""Evaluates a run on labelled TFRecords: GAP@20, mAP, Hit@1 and PERR over every frame of every video.
+"""Evaluates a run, or an export, on labelled TFRecords: GAP@20, mAP, Hit@1 and PERR over every frame of every video.
 
   python eval.py --checkpoint=runs/NeXtVLAD --eval_data_pattern='data/validate*.tfrecord'
 
-Prints a table and writes RUN/eval/STEP.json, with --use_ema STEP-ema.json; --per_class_csv adds a row for every class.
---watch goes on with the newest checkpoint of a run that is being trained, whenever there is a new one.
+Prints a table and writes RUN/eval/STEP.json, with --use_ema STEP-ema.json, of an export EXPORT/eval/export.json;
+--per_class_csv adds a row for every class. --watch goes on with the newest checkpoint of a run that is being trained,
+whenever there is a new one.
 """
 
 import dataclasses
@@ -36,34 +37,32 @@ def main(arguments):
     command.import_tensorflow()
 
     from yt8m_distill.data.shards import find_shards
-    from yt8m_distill.run_config import find_run
+    from yt8m_distill.inference.loaded_model import load_model, load_run
 
     if FLAGS.per_class_csv:
         require_writable(FLAGS.per_class_csv)
     shards = find_shards(FLAGS.eval_data_pattern, "--eval_data_pattern")
     if FLAGS.run_once and not FLAGS.watch:
-        _evaluate(find_run(FLAGS.checkpoint, FLAGS.use_ema), shards)
+        _evaluate(load_model(FLAGS.checkpoint, FLAGS.use_ema), shards)
         return
     for run in _new_checkpoints():
-        _evaluate(run, shards)
+        _evaluate(load_run(run), shards)
 
 
-def _evaluate(run, shards):
+def _evaluate(loaded, shards):
     from yt8m_distill.data.record_checks import check_first_record
     from yt8m_distill.inference.evaluate import evaluate, table, write_per_class, write_results
-    from yt8m_distill.run_config import restore_model
 
-    spec = run.config.features
+    spec = loaded.spec
     if FLAGS.segment_labels is not None:
         if spec.level == "video":
-            raise InputError(f"--segment_labels needs a frame-level model and {run.directory} is video level.")
+            raise InputError(f"--segment_labels needs a frame-level model and {loaded.directory} is video level.")
         spec = dataclasses.replace(spec, level="segment" if FLAGS.segment_labels else "frame")
     check_first_record(shards[0], spec)
-    results, per_class = evaluate(restore_model(run), spec, shards, top_k=FLAGS.top_k, **flag_groups.reading_options())
-    results["checkpoint"] = run.checkpoint
-    path = write_results(results, run.directory, run.step, run.use_ema)
-    which = f"{run.config.model.name}, step {run.step}{', averaged weights' if run.use_ema else ''}"
-    print(f"{which}\n{table(results, FLAGS.top_k)}\n  written to  {path}", flush=True)
+    results, per_class = evaluate(loaded.model, spec, shards, top_k=FLAGS.top_k, **flag_groups.reading_options())
+    results["checkpoint"] = loaded.checkpoint
+    path = write_results(results, loaded.directory, loaded.step, loaded.use_ema)
+    print(f"{loaded.title}\n{table(results, FLAGS.top_k)}\n  written to  {path}", flush=True)
     if FLAGS.per_class_csv:
         write_per_class(per_class, FLAGS.per_class_csv)
 

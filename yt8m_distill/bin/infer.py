@@ -5,7 +5,7 @@
   python inference.py --checkpoint=runs/NeXtVLAD --input_data_pattern='data/test*.tfrecord' \\
       --output_file=segments.csv --segment_labels --segment_label_ids_file=segment_label_ids.csv
 
-The file appears when it is complete.
+--checkpoint is a run, or an export. The file appears when it is complete.
 """
 
 import dataclasses
@@ -40,18 +40,18 @@ def main(arguments):
 
     from yt8m_distill.data.record_checks import check_first_record
     from yt8m_distill.data.shards import find_shards
-    from yt8m_distill.run_config import find_run, restore_model
+    from yt8m_distill.inference.loaded_model import load_model
 
     shards = find_shards(FLAGS.input_data_pattern, "--input_data_pattern")
-    run = find_run(FLAGS.checkpoint, FLAGS.use_ema)
-    spec = run.config.features
+    loaded = load_model(FLAGS.checkpoint, FLAGS.use_ema)
+    spec = loaded.spec
     if spec.level == "segment":
         spec = dataclasses.replace(spec, level="frame")
     check_first_record(shards[0], spec, labelled=False)
     begin = time.monotonic()
-    videos = _write(restore_model(run), spec, shards)
+    videos = _write(loaded.model, spec, shards)
     seconds = time.monotonic() - begin
-    print(f"{run.checkpoint}: {videos:,} videos in {seconds:.1f} s ({videos / seconds:,.0f} videos/s)")
+    print(f"{loaded.checkpoint}: {videos:,} videos in {seconds:.1f} s ({videos / seconds:,.0f} videos/s)")
     print(f"written to {FLAGS.output_file}")
 
 

@@ -3,9 +3,21 @@
 import dataclasses
 import os
 
+from yt8m_distill.compression.size_advice import advice
 from yt8m_distill.errors import InputError
+from yt8m_distill.stored_weights import Plain
 
 MB, MIB = 10**6, 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class TensorSize:
+    """A tensor on disk: its name (of several members with the member's in front), shape, form and bytes."""
+
+    name: str
+    shape: tuple[int, ...]
+    form: str
+    num_bytes: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,12 +27,14 @@ class SizeReport:
     Attributes:
       total: bytes of all files on disk.
       budget_mib: the budget, in MiB (2**20 bytes).
-      tensors: (name, shape, bytes) of every variable, the largest first.
+      tensors: TensorSizes, the largest first.
+      members: (name, bytes of its weights) of every member.
     """
 
     total: int
     budget_mib: float
-    tensors: tuple[tuple[str, tuple[int, ...], int], ...]
+    tensors: tuple[TensorSize, ...]
+    members: tuple[tuple[str, int], ...]
 
     @property
     def fits(self):
@@ -36,42 +50,64 @@ class SizeReport:
         )
 
     def table(self, rows=5):
-        """The largest tensors as lines: MB, share of all files, shape, name."""
+        """The largest tensors as lines: MB, share of all files, form, shape, name."""
         return "\n".join(
-            f"  {size / MB:10,.2f} MB {size / self.total:6.1%}  {'x'.join(map(str, shape)):<14} {name}"
-            for name, shape, size in self.tensors[:rows]
+            f"{self._share(tensor.num_bytes)}  {tensor.form:<8} {'x'.join(map(str, tensor.shape)):<14} {tensor.name}"
+            for tensor in self.tensors[:rows]
         )
 
+    def members_table(self):
+        """The members as lines: MB, share of all files, name."""
+        return "\n".join(f"{self._share(size)}  {name}" for name, size in self.members)
 
-def measure(directory, variables, budget_mib):
+    def _share(self, size):
+        return f"  {size / MB:10,.2f} MB {size / self.total:6.1%}"
+
+
+def measure(directory, members, budget_mib):
     """Measures an export.
 
     Args:
       directory: the SavedModel's folder.
-      variables: the Keras variables it holds.
+      members: the Members it holds.
       budget_mib: the budget in MiB.
     """
     files = [os.path.join(folder, name) for folder, _, names in os.walk(directory) for name in names]
-    tensors = [(v.path, tuple(v.shape), _bytes(v)) for v in variables]
+    tensors = [
+        TensorSize(name, _values(tensor).shape, _form(tensor), tensor.num_bytes)
+        for name, tensor in _all_tensors(members).items()
+    ]
     return SizeReport(
         total=sum(os.path.getsize(path) for path in files),
         budget_mib=budget_mib,
-        tensors=tuple(sorted(tensors, key=lambda tensor: -tensor[2])),
+        tensors=tuple(sorted(tensors, key=lambda tensor: -tensor.num_bytes)),
+        members=tuple((member.name, member.num_bytes) for member in members),
     )
 
 
-def require_fit(report):
-    """Raises InputError where the export is over its budget."""
+def require_fit(report, members):
+    """Raises InputError where the export of `members` is over its budget."""
     if not report.fits:
-        name, shape, size = report.tensors[0]
+        excess = report.total - report.budget_mib * MIB
         raise InputError(
-            f"over budget: {report.summary()}. The largest tensor is {name} {shape} with {size / MB:,.1f} MB: "
-            "make it smaller or raise --size_budget_mb. Nothing was written."
+            f"over budget: {report.summary()}. {advice(_all_tensors(members), excess)} Use smaller models, "
+            "yt8m_distill.bin.quantize, or raise --size_budget_mb. Nothing was written."
         )
 
 
-def _bytes(variable):
-    count = 1
-    for dimension in variable.shape:
-        count *= dimension
-    return count * variable.value.dtype.size
+def _all_tensors(members):
+    if len(members) == 1:
+        return members[0].tensors
+    return {
+        f"{number}.{member.name}/{name}": tensor
+        for number, member in enumerate(members)
+        for name, tensor in member.tensors.items()
+    }
+
+
+def _values(tensor):
+    return tensor.values if isinstance(tensor, Plain) else tensor.codes
+
+
+def _form(tensor):
+    return str(tensor.values.dtype) if isinstance(tensor, Plain) else f"{tensor.bits} bits"

@@ -1,5 +1,8 @@
-"""A model as a SavedModel that needs TensorFlow alone."""
+"""One model or several as a SavedModel that needs TensorFlow alone."""
 
+import dataclasses
+import gc
+import json
 import os
 import shutil
 
@@ -7,119 +10,132 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m_distill.data import records
-from yt8m_distill.data.batches import input_signature, model_inputs
+from yt8m_distill.data.batches import input_signature, model_inputs, view
 from yt8m_distill.errors import InputError
 from yt8m_distill.export.budget import measure, require_fit
+from yt8m_distill.export.ensemble_graph import EnsembleGraph, whole_videos
+from yt8m_distill.export.members import require_fixed_frames, with_unit_sum
+from yt8m_distill.spec import union
+from yt8m_distill.written_aside import folder_aside, require_replaceable
 
 _TOLERANCE = 1e-5
 DEFAULT_BUDGET_MIB = 1024.0
+MARK = "saved_model.pb"
 
 
 class ServedModel(tf.Module):
-    """The signatures of an export.
+    """The signatures of an export, and what it says of itself.
 
     `serving_default`: `example_bytes` string (batch,), serialized records -> `video_id` string (batch,),
     `class_indexes` int32 (batch, k), `predictions` float32 (batch, k), best first: the starter code's names.
-    `features`: the model's inputs (uint8 frames and num_frames, or float means) -> `predictions` float32
-    (batch, classes), `representation` float32 (batch, d).
+    `features`: whole videos (uint8 frames and num_frames, or float means) -> `predictions` float32 (batch, classes)
+    and, of a single model, `representation` float32 (batch, d). Frames past max_frames do not count, and models that
+    sample frames sample them inside.
+    `spec_json()`: string (), the FeatureSpec of these videos.
     """
 
-    def __init__(self, model, spec, top_k):
+    def __init__(self, graph, top_k):
         super().__init__()
-        self._tracked = [variable.value for variable in model.weights]
+        self.graph = graph
+        spec = graph.source
         parse = records.parse_frames if spec.has_frames else records.parse_videos
 
-        @tf.function(input_signature=[input_signature(spec)])
+        @tf.function(input_signature=[input_signature(spec)], autograph=False)
         def features(inputs):
-            return dict(model(inputs, training=False))
+            return graph(inputs)
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "example_bytes")])
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "example_bytes")], autograph=False)
         def serve(example_bytes):
             batch = parse(example_bytes, spec, labelled=False)
-            scores, classes = tf.math.top_k(model(model_inputs(batch, spec), training=False)["predictions"], top_k)
+            scores, classes = tf.math.top_k(graph(model_inputs(batch, spec))["predictions"], top_k)
             return {"video_id": batch["id"], "class_indexes": classes, "predictions": scores}
 
+        @tf.function(input_signature=[])
+        def spec_json():
+            return tf.constant(json.dumps(dataclasses.asdict(spec)))
+
+        self.spec_json = spec_json
         self.endpoints = {"serving_default": serve, "features": features}
 
 
-def export(model, spec, directory, *, top_k=20, budget_mib=DEFAULT_BUDGET_MIB, overwrite=False):
+def export_members(members, directory, *, top_k=20, budget_mib=DEFAULT_BUDGET_MIB, overwrite=False):
     """Writes a SavedModel aside, checks its answers and its size, and gives it its name.
 
+    Its predictions are the mean of the members', by their weights. What a member stores as codes stays codes on disk
+    and becomes floats once, when the SavedModel is loaded. Members are in memory as floats one by one, and all together
+    once, when the SavedModel is loaded to check it.
+
     Args:
-      model: VideoClassifier.
-      spec: its FeatureSpec.
+      members: Members, at least one, of one level and number of classes.
       directory: folder to write; it appears when everything is well.
       top_k: classes that `serving_default` returns, at most the model's.
       budget_mib: largest size of all files, in MiB (2**20 bytes).
       overwrite: replace an earlier export. A folder that holds something else is never replaced.
 
     Returns:
-      (SizeReport, largest difference between the export's predictions and the model's own on random features).
+      (SizeReport, largest difference between the export's predictions on random features and the weighted sum of what
+      the members predict in this process).
 
     Raises:
-      InputError: over budget, other predictions than the model's, frames drawn at random, or the folder holds
-        something; it stays as it was and nothing else is left behind.
+      InputError: over budget, other predictions than the members', weights that do not sum to one, frames drawn at
+        random, or the folder holds something; it stays as it was and nothing else is left behind.
     """
-    if spec.frame_sampler == "random":
-        raise InputError(
-            "the run reads frames drawn at random by each video's id (--frame_sampler=random), and a SavedModel cannot "
-            "draw them: export a run with another --frame_sampler."
-        )
-    directory = os.path.normpath(directory)
-    _require_replaceable(directory, overwrite)
+    members = with_unit_sum(members)
+    require_fixed_frames(members)
+    require_replaceable(os.path.normpath(directory), MARK, overwrite)
     if budget_mib <= 0:
         raise InputError(f"--size_budget_mb={budget_mib}: expected a number above 0.")
-    aside = f"{directory}.{os.getpid()}.partial"
-    os.makedirs(aside)
-    try:
-        module = ServedModel(model, spec, min(top_k, spec.num_classes))
-        tf.saved_model.save(module, aside, signatures=module.endpoints)
-        difference = _largest_difference(model, spec, aside)
+    source = union([whole_videos(member.spec) for member in members])
+    inputs = _random_inputs(source, most=max(member.spec.sampled_frames for member in members))
+    with folder_aside(directory, MARK, overwrite) as aside:
+        expected = _save(members, aside, top_k, inputs)
+        report = measure(aside, members, budget_mib)
+        require_fit(report, members)
+        difference = _largest_difference(aside, inputs, expected)
         if not difference <= _TOLERANCE:
             raise InputError(
-                f"{directory}: the export's answers differ from the model's by {difference:.1e}, not kept."
+                f"{directory}: the export's answers differ from the members' by {difference:.1e}, not kept."
             )
-        report = measure(aside, model.weights, budget_mib)
-        require_fit(report)
-        _replace(directory, aside)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return report, difference
 
 
-def _require_replaceable(directory, overwrite):
-    if os.path.isdir(directory) and not os.listdir(directory):
-        return
-    if os.path.exists(os.path.join(directory, "saved_model.pb")):
-        if not overwrite:
-            raise InputError(f"{directory} holds an export: give another --output_dir, or --overwrite.")
-    elif os.path.exists(directory):
-        raise InputError(f"{directory} exists and is no export (no saved_model.pb in it): give another --output_dir.")
+def _save(members, directory, top_k, inputs):
+    """Writes the SavedModel and returns the weighted sum of the members' predictions."""
+    codes = os.path.join(directory, "codes")
+    os.makedirs(codes)
+    graph = EnsembleGraph([member.spec for member in members], codes)
+    expected = 0.0
+    for member in members:
+        model = member.build()
+        expected += member.weight * _predictions(model, view(inputs, member.spec, graph.source))
+        graph.add(member, model)
+        del model
+        if len(members) > 1:
+            gc.collect()  # Keras layers refer to each other in circles
+    module = ServedModel(graph, min(top_k, graph.source.num_classes))
+    tf.saved_model.save(module, directory, signatures=module.endpoints)
+    shutil.rmtree(codes)
+    return expected
 
 
-def _replace(directory, aside):
-    """Gives `aside` the name `directory`; an old folder of that name goes once the new one stands."""
-    old = f"{directory}.{os.getpid()}.old"
-    if os.path.exists(directory):
-        os.rename(directory, old)
-    os.rename(aside, directory)
-    shutil.rmtree(old, ignore_errors=True)
+def _predictions(model, inputs):
+    return np.asarray(model(inputs, training=False)["predictions"])
 
 
-def _largest_difference(model, spec, directory):
-    inputs = _random_inputs(spec)
+def _largest_difference(directory, inputs, expected):
     served = tf.saved_model.load(directory).signatures["features"](**inputs)["predictions"]
-    return float(np.abs(served.numpy() - np.asarray(model(inputs, training=False)["predictions"])).max())
+    return float(np.abs(served.numpy() - expected).max())
 
 
-def _random_inputs(spec, videos=4):
+def _random_inputs(spec, most, videos=4):
+    """Whole videos of up to 12 frames, or 5 more than `most` are sampled."""
     random = np.random.default_rng(0)
     if not spec.has_frames:
         return {
             name: tf.constant(random.normal(size=(videos, size)), tf.float32)
             for name, size in spec.size_by_name.items()
         }
-    frames = min(spec.frame_limit, 12)
+    frames = min(spec.max_frames, max(12, most + 5))
     inputs = {
         name: tf.constant(random.integers(0, 256, (videos, frames, size)), tf.uint8)
         for name, size in spec.size_by_name.items()

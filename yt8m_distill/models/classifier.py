@@ -133,7 +133,34 @@ class VideoClassifier(keras.Model):
             self.head.build(self.aggregator.compute_output_shape(shapes))
 
     def call(self, inputs, training=None, return_states=False, return_branch_logits=False):
-        outputs = self._aggregate(inputs, training, return_states)
+        features, num_frames = self.front_end(*self._frames(inputs), training=training)
+        return self._outputs(features, num_frames, training, return_states, return_branch_logits)
+
+    def read(self, inputs):
+        """The first part of a call outside of training, without weights: models with equal front ends share it.
+
+        Returns:
+          {"features": of `FrontEnd.scale`, "num_frames": None at video level}.
+        """
+        features, num_frames = self._frames(inputs)
+        return {"features": self.front_end.scale(features, num_frames), "num_frames": num_frames}
+
+    def classify(self, features, num_frames=None):
+        """The rest of a call outside of training: what `read` returns to what a call returns."""
+        features = self.front_end.batch_normalize(features, num_frames, training=False)
+        return self._outputs(features, num_frames, training=False)
+
+    def _frames(self, inputs):
+        """(features, num_frames) of a batch; num_frames is None at video level."""
+        expected = [*self.feature_sizes, *(["num_frames"] if self.has_frames else [])]
+        if missing := [key for key in expected if key not in inputs]:
+            raise ValueError(f"The batch lacks {', '.join(missing)}: it has {', '.join(sorted(inputs))}.")
+        features = {name: inputs[name] for name in self.feature_sizes}
+        return features, inputs["num_frames"] if self.has_frames else None
+
+    def _outputs(self, features, num_frames, training, return_states=False, return_branch_logits=False):
+        """What a call returns, of what the front end returns."""
+        outputs = self._aggregate(features, num_frames, training, return_states)
         if not return_branch_logits:
             return {"predictions": self.head(outputs["representation"], training=training), **outputs}
         if not self.has_branches:
@@ -141,19 +168,13 @@ class VideoClassifier(keras.Model):
         results = self.head(outputs["representation"], training=training, return_branch_logits=True)
         return {**dict(zip(("predictions", "mixture_logits", "branch_logits"), results, strict=True)), **outputs}
 
-    def _aggregate(self, inputs, training, return_states):
+    def _aggregate(self, features, num_frames, training, return_states):
         """What the aggregator returns, by name."""
-        expected = [*self.feature_sizes, *(["num_frames"] if self.has_frames else [])]
-        if missing := [key for key in expected if key not in inputs]:
-            raise ValueError(f"The batch lacks {', '.join(missing)}: it has {', '.join(sorted(inputs))}.")
-        if return_states and not self.has_states:
-            raise InputError(f"{self.name} has no intermediate states: {_STATES_ARE_IN}.")
-        features = {name: inputs[name] for name in self.feature_sizes}
-        counts = [inputs["num_frames"]] if self.has_frames else []
-        features, num_frames = self.front_end(features, *counts, training=training)
         counts = [num_frames] if self.has_frames else []
         if not return_states:
             return {"representation": self.aggregator(features, *counts, training=training)}
+        if not self.has_states:
+            raise InputError(f"{self.name} has no intermediate states: {_STATES_ARE_IN}.")
         results = self.aggregator(features, *counts, training=training, return_states=True)
         return dict(zip(("representation", "states", "frames_read"), results, strict=True))
 

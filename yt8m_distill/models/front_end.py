@@ -72,19 +72,30 @@ class FrontEnd(keras.layers.Layer):
                 getattr(self, f"{name}_bn").build(shape)
 
     def call(self, features, num_frames=None, training=None):
+        if num_frames is not None and self.sampling is not None:
+            features, num_frames = self.sampling(features, num_frames, training=training)
+        features = self.scale(features, num_frames)
+        return self.batch_normalize(features, num_frames, training), num_frames
+
+    def scale(self, features, num_frames=None):
+        """Dequantises, un-whitens and L2-normalises features: the part that needs no weights.
+
+        It gives models whose numbers agree the same. Takes and returns the features of a call.
+        """
         if num_frames is not None:
-            if self.sampling is not None:
-                features, num_frames = self.sampling(features, num_frames, training=training)
             features = {name: self.dequantize(x, num_frames) for name, x in features.items()}
         if self.reverse_whitening is not None:
             first = next(iter(features))
             features = {**features, first: self.reverse_whitening(features[first])}
-        features = self._normalize(features)
-        if self.batch_norm:
-            mask = None if num_frames is None else frame_mask(num_frames, ops.shape(next(iter(features.values())))[1])
-            batch_norms = {name: getattr(self, f"{name}_bn") for name in features}
-            features = {name: batch_norms[name](x, mask=mask, training=training) for name, x in features.items()}
-        return features, num_frames
+        return self._normalize(features)
+
+    def batch_normalize(self, features, num_frames=None, training=None):
+        """What `scale` returns, batch-normalised where the front end does so."""
+        if not self.batch_norm:
+            return features
+        mask = None if num_frames is None else frame_mask(num_frames, ops.shape(next(iter(features.values())))[1])
+        batch_norms = {name: getattr(self, f"{name}_bn") for name in features}
+        return {name: batch_norms[name](x, mask=mask, training=training) for name, x in features.items()}
 
     def _normalize(self, features):
         if self.normalization.startswith("joint"):
