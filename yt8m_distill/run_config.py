@@ -20,7 +20,6 @@ from yt8m_distill.hyperparameters.origin import Origin
 from yt8m_distill.hyperparameters.registry import ModelConfig
 from yt8m_distill.hyperparameters.training import TrainingParams
 from yt8m_distill.spec import FeatureSpec
-from yt8m_distill.stored_weights import holds_stored, named_weights, read_stored
 from yt8m_distill.written_aside import written_aside
 
 
@@ -187,6 +186,7 @@ def restore_model(run):
     import tensorflow as tf
 
     from yt8m_distill.models.classifier import build_model
+    from yt8m_distill.stored_weights import holds_stored, read_stored
 
     model = build_model(run.config.model, run.config.features)
     try:
@@ -205,6 +205,8 @@ def restore_model(run):
 
 def averaged_weights(model):
     """{name: Keras variable}: the floating-point weights of a model, moving statistics among them."""
+    from yt8m_distill.stored_weights import named_weights
+
     return {name: v for name, v in named_weights(model).items() if v.dtype.startswith(("float", "bfloat"))}
 
 
@@ -218,6 +220,8 @@ def _read_average(model, prefix):
 
 def assign_stored(model, tensors):
     """Gives a model the weights of a checkpoint of stored tensors."""
+    from yt8m_distill.stored_weights import named_weights
+
     weights = named_weights(model)
     if differing := sorted(weights.keys() ^ tensors.keys()):
         raise InputError(f"they do not both have {', '.join(differing[:3])}")
