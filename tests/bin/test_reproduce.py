@@ -13,6 +13,7 @@ from made_runs import run_python
         (["--table=fewer_frames/1", "--seeds="], "--seeds is empty"),
         (["--table=fewer_frames/1", "--frames=0,1"], "--frames=0,1: expected different whole numbers of at least 1"),
         (["--table=fewer_frames/1", "--data=imagenet"], "--data"),
+        (["--table=size_constrained/4", "--size_budget_mb=0"], "--size_budget_mb=0.0: expected a number above 0"),
     ],
 )
 def test_bad_flags_are_one_line(arguments, message):

@@ -82,13 +82,13 @@ def test_a_fusion_is_kept_and_its_weights_come_from_held_out_records(tmp_path, m
     ]
     alone = runner.run(plans)
     read = []
-    original = fusion._predictions
-    monkeypatch.setattr(fusion, "_predictions", lambda *given: read.append(given[2]) or original(*given))
+    original = fusion.predict_all
+    monkeypatch.setattr(fusion, "predict_all", lambda *given: read.append(given[1]) or original(*given))
     result = fusion.fused_results(runner, plans, shards[1:2], "both")
     assert read == [shards[1:2], shards[2:]]
     assert sum(result["weights"]) == 1
     for plan, weights in zip(plans, ((1.0, 0.0), (0.0, 1.0)), strict=True):
-        predictions, labels = original(runner, plans, shards[2:])
+        predictions, labels = original([runner.finished(one) for one in plans], shards[2:])
         score = fusion.score(fusion._mixed(predictions, weights), labels)
         np.testing.assert_allclose([score["gap"], score["map"]], [alone[plan]["gap"], alone[plan]["map"]], rtol=1e-6)
     assert fusion.fused_results(runner, plans, shards[1:2], "both") == result

@@ -1,6 +1,7 @@
 """Tables of real runs at quick sizes, from records to text, CSV and picture."""
 
 import csv
+import json
 import os
 import pathlib
 
@@ -9,10 +10,13 @@ import pytest
 import tensorflow as tf
 from made_runs import write_shards
 
+from yt8m_distill.compression.policy import Policy
 from yt8m_distill.errors import InputError
 from yt8m_distill.experiments import data_sets, plots, record_folders, reproduction
 from yt8m_distill.experiments.reproduction import reproduce
 from yt8m_distill.experiments.shares import share_of
+from yt8m_distill.experiments.size_constrained import members
+from yt8m_distill.experiments.size_constrained.runs import FAMILIES
 from yt8m_distill.experiments.table_names import LEVELS
 
 
@@ -21,8 +25,9 @@ def audioset(tmp_path_factory):
     """A folder of records like AudioSet's: train/ and eval/, classes 0 to 5 alone."""
     folder, random = tmp_path_factory.mktemp("audioset"), np.random.default_rng(0)
     looks = random.normal(0, 40, (6, 128))
-    for split, count in (("train", 64), ("eval", 40)):
-        write_shards(folder / split, split, [_record(f"{split}{n}", n % 6, looks, random) for n in range(count)], 1)
+    for split, count, shards in (("train", 64, 1), ("eval", 40, 2)):
+        records = [_record(f"{split}{n}", n % 6, looks, random) for n in range(count)]
+        write_shards(folder / split, split, records, shards)
     return str(folder)
 
 
@@ -61,6 +66,17 @@ def test_a_table_and_a_figure_share_their_runs(audioset, tmp_path, capsys):
     assert made == ["HRNN-uniform-k2-seed0"]
     assert "classes (0, 1, 2, 3, 4), 34 evaluation videos" in text  # those of the sixth class are left out
     assert all(pathlib.Path(path).read_bytes().startswith(b"\x89PNG") for path in paths[2:])
+
+
+@pytest.mark.tables
+@pytest.mark.slow
+def test_the_size_constrained_road_starts_from_frames(audioset, tmp_path, monkeypatch):
+    monkeypatch.setitem(FAMILIES, "frame", ("NetVLAD",))
+    monkeypatch.setattr(members, "_POLICY", Policy(min_elements=100))
+    text, _ = reproduce("size_constrained/4", "audioset", audioset, str(tmp_path), [0], quick=True)
+    assert "[holds] One graph answers what the weighted sum of its members answers." in text
+    weights = json.loads((tmp_path / "audioset-quick/ensemble/seed0-scores.json").read_text())["result"]["weights"]
+    assert all(name.startswith("NetVLAD") and "-second" in name for name in weights)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from yt8m_distill.errors import InputError
 from yt8m_distill.experiments.plans import Plan
 from yt8m_distill.experiments.runs import Runner
 from yt8m_distill.hyperparameters.distillation import DistillationParams, JointTeacher
-from yt8m_distill.run_config import load_config, newest_checkpoint
+from yt8m_distill.inference.evaluate import evaluate
+from yt8m_distill.run_config import load_config, newest_checkpoint, restore_model
 from yt8m_distill.training.loop import TrainingLoop
 
 SOFT = DistillationParams(representation_weight=0.0, prediction_distance="cross_entropy")
@@ -62,6 +63,12 @@ def test_a_student_comes_after_its_teachers_and_reads_what_they_predict(
     assert [line.split("  ")[:2] for line in lines] == [[f"run {n} of 3", attempts[n - 1]] for n in (1, 2, 3)]
     assert lines[-1].endswith("about 0:00:00 left")
 
+    # A result from before there were averages, read in another folder.
+    path = tmp_path / "student/result.json"
+    stored = json.loads(path.read_text())
+    for part in (stored["made_with"], *stored["made_with"]["teachers"]):
+        del part["training"]["ema_decay"], part["training"]["ema_half_life"]
+    path.write_text(json.dumps(stored))
     monkeypatch.chdir(tmp_path)
     again = Runner(str(tmp_path), shards["video"]).run([student, *teachers])
     assert again == results
@@ -119,3 +126,28 @@ def test_a_joint_teacher_is_evaluated_beside_its_student_after_every_epoch(shard
     path.write_text(json.dumps(stored))
     with pytest.raises(InputError, match="parallel was made without a result of every epoch: delete it"):
         Runner(str(tmp_path), shards["frame"][1:]).run([student])
+
+
+def test_an_average_goes_on_from_a_finished_run_and_teaches(shards, tmp_path, attempts):
+    trained = plan("t", shards)
+    averaging = dataclasses.replace(trained.training, base_learning_rate=0.002, num_epochs=1, ema_half_life=2.0)
+    averaged = dataclasses.replace(trained, name="t-ema", training=averaging, source=trained)
+    student = plan("student", shards, distillation=SOFT, teachers=(averaged,))
+    # A student's average goes on with the same targets.
+    again = dataclasses.replace(student, name="student-ema", training=averaging, source=student)
+    runner = Runner(str(tmp_path), shards["video"])
+    results = runner.run([again])
+    assert attempts == ["t", "t-ema", "student", "student-ema"]
+    assert results[averaged]["gap"] != results[averaged]["last_gap"] != results[trained]["gap"]
+    config = load_config(str(tmp_path / "t-ema"))
+    assert config.ema_source.path == newest_checkpoint(str(tmp_path / "t"))
+    assert runner.finished(averaged).use_ema and not runner.finished(student).use_ema
+    store = SoftLabels(load_config(str(tmp_path / "student-ema")).distillation.soft_labels.path)
+    assert [(teacher.path, teacher.use_ema) for teacher in store.settings.teachers] == [
+        (newest_checkpoint(str(tmp_path / "t-ema")), True)
+    ]
+    evaluated = evaluate(restore_model(runner.finished(averaged)), VIDEO, shards["video"], progress=False)[0]
+    assert evaluated["gap"] == pytest.approx(results[averaged]["gap"], abs=1e-6)
+    other = dataclasses.replace(trained, name="u", training=dataclasses.replace(trained.training, seed=7))
+    with pytest.raises(InputError, match="t-ema was made with another source"):
+        Runner(str(tmp_path), shards["video"]).run([dataclasses.replace(averaged, source=other)])

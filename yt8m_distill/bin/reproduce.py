@@ -3,6 +3,8 @@
   python -m yt8m_distill.bin.reproduce --table=fewer_frames/1 --data=audioset --data_dir=DIR
   python -m yt8m_distill.bin.reproduce --table=fewer_frames/figure3 --data=synthetic
   python -m yt8m_distill.bin.reproduce --table=multi_teacher/1 --data=video_level --data_dir=DIR --seeds=0,1,2
+  python -m yt8m_distill.bin.reproduce --data=audioset --data_dir=DIR --seeds=0 \\
+      --table=size_constrained/1,size_constrained/2,size_constrained/3,size_constrained/4
 
 --data says what the records are: audioset (real frames), expanded (YouTube-8M's real labels and means, made frames),
 video_level (YouTube-8M's real means), synthetic (all made). DIR holds train/ and eval/ or validate/. Runs that are done
@@ -29,6 +31,9 @@ flags.DEFINE_string("data_dir", None, "Folder with train/*.tfrecord and eval/*.t
 flags.DEFINE_string("output_dir", os.path.join("runs", "reproduce"), "Where runs, made records and tables are written.")
 flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of every run, comma-separated.")
 flags.DEFINE_list("frames", [], "k of the students, comma-separated (default: the data's).")
+flags.DEFINE_float(
+    "size_budget_mb", None, "size_constrained/4: MiB of all members (default: a tenth of what they have in float32)."
+)
 flags.DEFINE_boolean("quick", False, "Few records, steps and units: to see whether it runs, not what comes out.")
 
 
@@ -43,16 +48,21 @@ def main(arguments):
     seeds, frames = _numbers("seeds", 0), _numbers("frames", 1)
     if not seeds:
         raise InputError("--seeds is empty: expected numbers separated by commas.")
+    if FLAGS.size_budget_mb is not None and FLAGS.size_budget_mb <= 0:
+        raise InputError(f"--size_budget_mb={FLAGS.size_budget_mb}: expected a number above 0.")
     _start()
 
     from yt8m_distill.experiments.reproduction import reproduce
 
     given = (FLAGS.data, FLAGS.data_dir, FLAGS.output_dir, seeds, frames, FLAGS.quick)
-    new = multiprocessing.get_context("spawn")
+    made, new = {}, multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, new, _start, max_tasks_per_child=_RUNS_OF_A_PROCESS) as executor:
         for name in FLAGS.table:
-            text, paths = reproduce(name, *given, executor)
-            print(f"\n{text}\nwritten to {', '.join(paths)}", flush=True)
+            text, paths = reproduce(name, *given, executor, FLAGS.size_budget_mb)
+            made[name] = f"\n{text}\nwritten to {', '.join(paths)}"
+            print(made[name], flush=True)
+    if len(made) > 1:  # runs and their progress stand between them above
+        print(f"\n== {', '.join(made)}", *made.values(), sep="\n", flush=True)
 
 
 def _start():

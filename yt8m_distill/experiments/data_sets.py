@@ -35,6 +35,8 @@ class DataSet:
       models: {name: (registered model, its numbers)}.
       initial_probability: what every class predicts before training.
       training: TrainingParams, seed 0.
+      size_budget_mb: MiB that the members of an ensemble may have together; None for a tenth of what they have in
+        float32.
     """
 
     name: str
@@ -48,6 +50,7 @@ class DataSet:
     blocks: int = 1
     models: dict = dataclasses.field(default_factory=dict)
     initial_probability: float = 0.005
+    size_budget_mb: float | None = None
 
     def model(self, name, frames=0):
         """The ModelConfig of the model `name` of this set, for `frames` frames of a video; 0 for all."""
@@ -205,15 +208,16 @@ def _synthetic(made, level, quick):
 def _quick(data_set):
     """The same with few records, steps and units: to try whether everything runs."""
     models = {
-        name: (registered, {key: min(value, 16) if _is_size(key) else value for key, value in numbers.items()})
+        name: (registered, {key: value // 8 if _is_size(key) else value for key, value in numbers.items()})
         for name, (registered, numbers) in data_set.models.items()
+        if not name.endswith("4")  # fewer candidates
     }
     training = dataclasses.replace(data_set.training, batch_size=8, num_epochs=2, log_steps=8)
     return dataclasses.replace(
         data_set,
         title=f"{data_set.title}; quick sizes, whose figures say nothing",
         train=data_set.train[:2],
-        evaluation=data_set.evaluation[:1],
+        evaluation=data_set.evaluation[:2],
         frames=data_set.frames[-2:],
         more_frames=(),
         models=models,

@@ -10,7 +10,7 @@ from yt8m_distill.checksums import checkpoint_checksum
 from yt8m_distill.data.batches import dense_labels, model_inputs
 from yt8m_distill.data.pipeline import ReadOptions, read_batches
 from yt8m_distill.metrics.evaluation import EvaluationMetrics
-from yt8m_distill.run_config import find_run, restore_model
+from yt8m_distill.run_config import restore_model
 from yt8m_distill.written_aside import written_aside
 
 _STEPS = 5  # weights are multiples of one fifth
@@ -31,7 +31,7 @@ def fused_results(runner, plans, held_out, name):
     """
     path = os.path.join(runner.output_dir, f"fusion-{name}.json")
     made_with = {
-        "checkpoints": [checkpoint_checksum(find_run(runner.directory(plan)).checkpoint) for plan in plans],
+        "checkpoints": [checkpoint_checksum(runner.finished(plan).checkpoint) for plan in plans],
         "held_out": list(held_out),
         "evaluation": list(runner.evaluation),
     }
@@ -40,8 +40,9 @@ def fused_results(runner, plans, held_out, name):
             stored = json.load(file)
         if stored["made_with"] == made_with:
             return stored["result"]
-    weights = best_weights(*_predictions(runner, plans, held_out))
-    predictions, labels = _predictions(runner, plans, runner.evaluation)
+    runs = [runner.finished(plan) for plan in plans]
+    weights = best_weights(*predict_all(runs, held_out))
+    predictions, labels = predict_all(runs, runner.evaluation)
     result = {**score(_mixed(predictions, weights), labels), "weights": list(weights)}
     with written_aside(path) as file:
         json.dump({"made_with": made_with, "result": result}, file, indent=1)
@@ -78,11 +79,10 @@ def _mixed(predictions, weights):
     return sum(np.float32(weight) * one for weight, one in zip(weights, predictions, strict=True))
 
 
-def _predictions(runner, plans, shards):
-    """([float32 (videos, classes) of each run], float32 labels (videos, classes))."""
+def predict_all(runs, shards):
+    """([float32 (videos, classes) of each Run], float32 labels (videos, classes)), of labelled shards."""
     found, labels = [], None
-    for plan in plans:
-        run = find_run(runner.directory(plan))
+    for run in runs:
         model, spec = restore_model(run), run.config.features
         rows, truth = [], []
         for batch in read_batches(shards, spec, ReadOptions(_BATCH)):

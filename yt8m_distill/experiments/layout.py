@@ -23,6 +23,8 @@ class Table:
         numbers, whose source is "paper" instead of "here".
       claims: of the paper.
       draw: function of a path that writes the table as a PNG.
+      summary: lines below the rows.
+      written: {what: path} of what was made besides.
     """
 
     title: str
@@ -31,14 +33,18 @@ class Table:
     records: list[dict]
     claims: tuple[Claim, ...]
     draw: Callable[[str], None]
+    summary: tuple[str, ...] = ()
+    written: dict = dataclasses.field(default_factory=dict)
 
     @property
     def body(self):
-        """Notes, rows and claims as lines of text."""
+        """Notes, rows, summary, claims and paths as lines of text."""
         parts = [*(f"  {note}" for note in self.notes), "", aligned(self.rows)]
+        parts += ["", *self.summary] if self.summary else []
         if self.claims:
             parts += ["", _CLAIMS]
             parts += map(str, self.claims)
+        parts += ["", *(f"{what}: {path}" for what, path in self.written.items())] if self.written else []
         return "\n".join(parts)
 
     def write_csv(self, file):

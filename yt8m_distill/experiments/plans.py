@@ -32,6 +32,8 @@ class Plan:
       stored: whether the student reads what its teachers predict from a store, made once for all students of theirs.
       joint_teacher: JointTeacher of parallel training.
       by_epoch: whether the student, and a joint teacher, are evaluated after every epoch.
+      source: Plan of the finished run that this one goes on from to average its weights (`training.ema_half_life`): the
+        average is what is evaluated and what teaches.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Plan:
     stored: bool = True
     joint_teacher: JointTeacher | None = None
     by_epoch: bool = False
+    source: "Plan | None" = None
 
     @property
     def weights(self):
@@ -53,14 +56,15 @@ class Plan:
 
 
 def teachers_first(plans):
-    """Every plan once, behind its teachers.
+    """Every plan once, behind its teachers and its source.
 
     Raises:
       ValueError: two plans of one name differ.
     """
     order = {}
     for plan in plans:
-        for one in (*teachers_first(plan.teachers), plan):
+        before = plan.teachers + ((plan.source,) if plan.source else ())
+        for one in (*teachers_first(before), plan):
             if order.setdefault(one.name, one) != one:
                 raise ValueError(f"Two runs are called {one.name}.")
     return list(order.values())
@@ -71,9 +75,23 @@ def made_with(plan, evaluation):
     parts = RunConfig(plan.features, plan.model, plan.training).to_dict()
     parts["distillation"] = plan.distillation and dataclasses.asdict(plan.distillation)
     parts["teachers"] = [made_with(teacher, evaluation) for teacher in plan.teachers]
+    if plan.source:
+        parts["source"] = made_with(plan.source, evaluation)
     if plan.teacher_weights:
         parts["teacher_weights"] = list(plan.teacher_weights)
     joint = plan.joint_teacher
     parts["joint_teacher"] = joint and RunConfig(joint.features, joint.model, plan.training).to_dict()
     parts["data"] = [*map(os.path.abspath, plan.shards), "", *map(os.path.abspath, evaluation)]
     return parts
+
+
+def with_new_numbers(stored):
+    """What `made_with` returned, read from JSON, with the numbers that were not known then: at their defaults."""
+    parts = stored | _numbers(stored)
+    parts["joint_teacher"] = stored["joint_teacher"] and _numbers(stored["joint_teacher"])
+    parts["teachers"] = [with_new_numbers(teacher) for teacher in stored["teachers"]]
+    return parts | ({"source": with_new_numbers(stored["source"])} if "source" in stored else {})
+
+
+def _numbers(stored):
+    return RunConfig.from_dict({name: stored[name] for name in ("features", "model", "training")}).to_dict()

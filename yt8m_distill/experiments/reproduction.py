@@ -5,10 +5,11 @@ OUTPUT/DATA/tables/NAME.csv  a row for each run
 OUTPUT/DATA/tables/NAME.png
 """
 
+import dataclasses
 import os
 
 from yt8m_distill.errors import InputError
-from yt8m_distill.experiments import multi_teacher, plots, size_constrained
+from yt8m_distill.experiments import multi_teacher, plots
 from yt8m_distill.experiments.data_sets import open_data_set
 from yt8m_distill.experiments.fewer_frames.figure2 import figure2
 from yt8m_distill.experiments.fewer_frames.figure3 import figure3
@@ -18,6 +19,10 @@ from yt8m_distill.experiments.fewer_frames.table3 import table3
 from yt8m_distill.experiments.fewer_frames.table4 import table4
 from yt8m_distill.experiments.fewer_frames.tables5and6 import table5, table6
 from yt8m_distill.experiments.runs import Runner
+from yt8m_distill.experiments.size_constrained.table1 import table1 as size_constrained_table1
+from yt8m_distill.experiments.size_constrained.table2 import table2 as size_constrained_table2
+from yt8m_distill.experiments.size_constrained.table3 import table3 as size_constrained_table3
+from yt8m_distill.experiments.size_constrained.table4 import table4 as size_constrained_table4
 from yt8m_distill.experiments.table_names import DATA, LEVELS
 from yt8m_distill.written_aside import written_aside
 
@@ -30,12 +35,17 @@ _TABLES = {
     "fewer_frames/6": table6,
     "fewer_frames/figure2": figure2,
     "fewer_frames/figure3": figure3,
-    "size_constrained/3": size_constrained.table3,
+    "size_constrained/1": size_constrained_table1,
+    "size_constrained/2": size_constrained_table2,
+    "size_constrained/3": size_constrained_table3,
+    "size_constrained/4": size_constrained_table4,
     "multi_teacher/1": multi_teacher.table1,
 }
 
 
-def reproduce(name, data, data_dir, output_dir, seeds=(0, 1, 2), frames=(), quick=False, executor=None):
+def reproduce(
+    name, data, data_dir, output_dir, seeds=(0, 1, 2), frames=(), quick=False, executor=None, size_budget_mb=None
+):
     """Makes a table and writes it.
 
     Args:
@@ -46,6 +56,7 @@ def reproduce(name, data, data_dir, output_dir, seeds=(0, 1, 2), frames=(), quic
       frames: k of the students instead of the data set's, ascending.
       quick: sizes of seconds.
       executor: see `Runner`.
+      size_budget_mb: see `DataSet`.
 
     Returns:
       (the table's text, paths of what was written).
@@ -58,7 +69,7 @@ def reproduce(name, data, data_dir, output_dir, seeds=(0, 1, 2), frames=(), quic
     if level not in LEVELS[name]:
         raise InputError(f"--table={name} needs {LEVELS[name][0]}-level records and --data={data} holds {level} level.")
     data_set = open_data_set(data, data_dir, output_dir, level, quick)
-    data_set = data_set.with_frames(frames)
+    data_set = dataclasses.replace(data_set.with_frames(frames), size_budget_mb=size_budget_mb)
     folder = os.path.join(output_dir, f"{data}-{level}" if data == "synthetic" else data) + ("-quick" if quick else "")
     table = _TABLES[name](data_set, Runner(folder, data_set.evaluation, executor), list(seeds))
     path = os.path.join(folder, "tables", name.replace("/", "-"))

@@ -10,8 +10,8 @@ import os
 import time
 
 from yt8m_distill.errors import InputError
-from yt8m_distill.experiments.plans import made_with, teachers_first
-from yt8m_distill.experiments.single_run import make_run, result_path
+from yt8m_distill.experiments.plans import made_with, teachers_first, with_new_numbers
+from yt8m_distill.experiments.single_run import finished_run, make_run, result_path
 
 
 class Runner:
@@ -63,6 +63,10 @@ class Runner:
         """Its run directory."""
         return os.path.join(self.output_dir, plan.name)
 
+    def finished(self, plan):
+        """The Run of a plan that is made: its average, where it has a source."""
+        return finished_run(plan, self.output_dir)
+
     def _make(self, plan):
         arguments = (plan, self.output_dir, self.evaluation)
         return self._executor.submit(make_run, *arguments).result() if self._executor else make_run(*arguments)
@@ -75,9 +79,11 @@ class Runner:
                 return None
             with open(path, encoding="utf-8") as file:
                 stored = json.load(file)
-            expected = json.loads(json.dumps(made_with(plan, self.evaluation)))
-            if stored["made_with"] != expected:
-                differing = [key for key in expected if stored["made_with"].get(key) != expected[key]]
+            expected, found = json.loads(
+                json.dumps([made_with(plan, self.evaluation), with_new_numbers(stored["made_with"])])
+            )
+            if found != expected:
+                differing = [key for key in {**expected, **found} if found.get(key) != expected.get(key)]
                 raise InputError(
                     f"{self.directory(plan)} was made with another {', '.join(differing)}: choose another --output_dir."
                 )

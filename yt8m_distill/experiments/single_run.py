@@ -16,6 +16,7 @@ from yt8m_distill.distillation.soft_labels import SoftLabels
 from yt8m_distill.experiments.epoch_results import EpochResults
 from yt8m_distill.experiments.plans import made_with
 from yt8m_distill.hyperparameters.distillation import Distillation, Teacher
+from yt8m_distill.hyperparameters.ema_source import EmaSource
 from yt8m_distill.inference.evaluate import evaluate
 from yt8m_distill.inference.soft_labels import store_settings, write_soft_labels
 from yt8m_distill.run_config import RunConfig, find_run, restore_model
@@ -36,7 +37,8 @@ def make_run(plan, output_dir, evaluation):
 
     Returns:
       The result: "gap", "map", "hit_at_1", "perr", "loss", "steps", "seconds" of the last attempt at training; of a
-      joint teacher "teacher_gap" ...; with `by_epoch` "epochs", see `EpochResults`.
+      joint teacher "teacher_gap" ...; of the weights beside an average "last_gap" ...; with `by_epoch` "epochs", see
+      `EpochResults`.
 
     Raises:
       InputError: from the data, the models or the run directory.
@@ -46,7 +48,10 @@ def make_run(plan, output_dir, evaluation):
     result = _metrics(loop.model, plan.features, evaluation)
     if plan.joint_teacher:
         teacher = _metrics(loop.objective.teacher, plan.joint_teacher.features, evaluation)
-        result |= {f"teacher_{name}": value for name, value in teacher.items()}
+        result |= _prefixed("teacher", teacher)
+    if plan.source:
+        with loop.average.placed_in(loop.model):
+            result = _prefixed("last", result) | _metrics(loop.model, plan.features, evaluation)
     result |= {"steps": loop.step, "seconds": round(seconds, 1)} | ({"epochs": epochs} if plan.by_epoch else {})
     _write(plan, output_dir, evaluation, {"result": result})
     del loop
@@ -63,6 +68,15 @@ def _write(plan, output_dir, evaluation, result):
 def result_path(plan, output_dir):
     """Its result.json."""
     return os.path.join(output_dir, plan.name, "result.json")
+
+
+def finished_run(plan, output_dir):
+    """The Run of a plan that is made: its average, where it has a source."""
+    return find_run(os.path.join(output_dir, plan.name), use_ema=plan.source is not None)
+
+
+def _prefixed(prefix, metrics):
+    return {f"{prefix}_{name}": value for name, value in metrics.items()}
 
 
 def _train(plan, output_dir, evaluation):
@@ -83,20 +97,27 @@ def _train(plan, output_dir, evaluation):
 
 
 def _config(plan, output_dir):
-    """The RunConfig, now that its teachers are trained."""
+    """The RunConfig, now that its teachers and its source are trained."""
     distillation = None
     if plan.distillation:
-        runs = [find_run(os.path.join(output_dir, teacher.name)) for teacher in plan.teachers]
+        runs = [finished_run(teacher, output_dir) for teacher in plan.teachers]
         store = _store(plan, runs, output_dir) if plan.stored and runs else None
         needs_teachers = store is None or plan.distillation.student_head != "own"
         teachers = [
-            Teacher(run.checkpoint, checkpoint_checksum(run.checkpoint), weight)
+            Teacher(run.checkpoint, checkpoint_checksum(run.checkpoint), weight, run.use_ema)
             for run, weight in zip(runs, plan.weights, strict=True)
         ]
         distillation = Distillation(
             plan.distillation, tuple(teachers) if needs_teachers else (), store, plan.joint_teacher
         )
-    return RunConfig(plan.features, plan.model, plan.training, distillation)
+    return RunConfig(plan.features, plan.model, plan.training, distillation, ema_source=_source(plan, output_dir))
+
+
+def _source(plan, output_dir):
+    if not plan.source:
+        return None
+    run = finished_run(plan.source, output_dir)
+    return EmaSource(run.checkpoint, checkpoint_checksum(run.checkpoint))
 
 
 def _store(plan, runs, output_dir):

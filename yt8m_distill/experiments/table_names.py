@@ -3,7 +3,7 @@
 # {name: levels of the records that it can be made of, the first one for synthetic records}.
 LEVELS = {
     **{f"fewer_frames/{name}": ("frame",) for name in ("1", "2", "3", "4", "5", "6", "figure2", "figure3")},
-    "size_constrained/3": ("frame", "video"),
+    **{f"size_constrained/{name}": ("video", "frame") for name in ("1", "2", "3", "4")},
     "multi_teacher/1": ("video",),
 }
 # {name: level of the records; None for any}.

@@ -1,0 +1,130 @@
+"""Weights of an ensemble within a budget, searched on one half of the evaluation shards and scored on the other.
+
+OUTPUT/predictions/HALF-seedS-X.npz  what the members predict, X of their checksums
+OUTPUT/ensemble/seedS.json           the members and their weights (.txt and .csv: what each adds)
+OUTPUT/ensemble/seedS-scores.json    GAP of every way to weigh them
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+
+import keras
+
+from yt8m_distill.checksums import checkpoint_checksum
+from yt8m_distill.compression.budgeted_ensemble import best_within
+from yt8m_distill.compression.nested_search import scored_fit
+from yt8m_distill.compression.stored_size import stored_bytes
+from yt8m_distill.compression.weight_search import (
+    ascend,
+    equal_weights,
+    gap_of,
+    random_search,
+    share_proven,
+    single_weights,
+)
+from yt8m_distill.experiments.ensemble_candidates import candidates_of
+from yt8m_distill.experiments.ensemble_report import EnsembleReport
+from yt8m_distill.experiments.size_constrained.choices import halves
+from yt8m_distill.experiments.size_constrained.members import quantized_run
+from yt8m_distill.inference.member_predictions import stored_predictions
+from yt8m_distill.written_aside import written_aside
+
+MIB = 2**20
+SINGLE, EQUAL, RANDOM, SEARCHED, CHOSEN = (
+    "best member",
+    "equal weights",
+    "random search",
+    "ascent",
+    "within the budget",
+)
+_FOLDS = 5
+_TRIALS = 1000
+_SHARE = 0.1  # of the float size: binds where 8 bits are a quarter of it
+
+
+def weighed_ensemble(data, runner, plans, seed):
+    """The ensemble of the quantised runs of {name: Plan}, from files where they hold it.
+
+    Returns:
+      {"members": as `EnsembleReport.records` has them, "weights": by name, "gaps": {way: {"search", "held out",
+      "final": GAP}}, "proven": share of the final videos whose best classes are certain to be known, "bytes", "budget"
+      and "float": bytes of the members, of the budget, of all candidates in float32}.
+    """
+    runs = [quantized_run(runner, plan) for plan in plans.values()]
+    path = weights_path(runner, seed)
+    checksums = [checkpoint_checksum(run.checkpoint) for run in runs]
+    made_with = {
+        "checkpoints": checksums,
+        "shards": list(map(os.path.abspath, runner.evaluation)),
+        "size_budget_mb": data.size_budget_mb,
+    }
+    scores = path.replace(".json", "-scores.json")
+    if os.path.exists(scores):
+        with open(scores, encoding="utf-8") as file:
+            stored = json.load(file)
+        if stored["made_with"] == made_with:
+            return stored["result"]
+    in_float = sum(stored_bytes(runner.finished(plan)) for plan in plans.values())
+    budget = round(data.size_budget_mb * MIB if data.size_budget_mb else _SHARE * in_float)
+    keras.backend.clear_session()
+    kept = _predictions(runner, runs, seed, hashlib.sha256("".join(checksums).encode()).hexdigest()[:8])
+    result = _weigh(candidates_of(runs), *kept, budget, path, seed) | {"float": in_float}
+    with written_aside(scores) as file:
+        json.dump({"made_with": made_with, "result": result}, file, indent=1)
+    return result
+
+
+def weights_path(runner, seed):
+    """The file of the members and their weights."""
+    return os.path.join(runner.output_dir, "ensemble", f"seed{seed}.json")
+
+
+def _predictions(runner, runs, seed, mark):
+    """KeptPredictions of (the first half, the last half)."""
+    folder = os.path.join(runner.output_dir, "predictions")
+    os.makedirs(folder, exist_ok=True)
+    kept = []
+    for name, shards in zip(("search", "final"), halves(runner.evaluation), strict=True):
+        kept.append(stored_predictions(os.path.join(folder, f"{name}-seed{seed}-{mark}.npz"), runs, shards))
+        keras.backend.clear_session()
+    return kept
+
+
+def _weigh(members, search, final, budget, path, seed):
+    found = {name: scored_fit(fit, search, _FOLDS) for name, fit in _ways(members, budget, seed).items()}
+    steps = best_within(search, [member.num_bytes for member in members], budget).steps
+    weights, score = found[CHOSEN]
+    settings = {"method": "greedy", "budget": budget, "folds": _FOLDS}
+    settings["steps"] = [dataclasses.asdict(step) | {"added": members[step.added].name} for step in steps]
+    report = EnsembleReport(members, tuple(map(float, weights)), settings, score)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    report.write(path)
+    return {
+        "members": report.records(),
+        "weights": {member.name: float(weight) for member, weight in zip(members, weights, strict=True)},
+        "gaps": {
+            name: {
+                "search": of.fitted,
+                "held out": float(of.nested.held_out.mean()),
+                "final": float(gap_of(fitted, final)),
+            }
+            for name, (fitted, of) in found.items()
+        },
+        "proven": share_proven(weights, final),
+        "bytes": report.num_bytes,
+        "budget": budget,
+    }
+
+
+def _ways(members, budget, seed):
+    """{name: function of KeptPredictions to weights}."""
+    sizes = [member.num_bytes for member in members]
+    return {
+        SINGLE: single_weights,
+        EQUAL: equal_weights,
+        RANDOM: lambda predictions: random_search(predictions, _TRIALS, seed),
+        SEARCHED: ascend,
+        CHOSEN: lambda predictions: best_within(predictions, sizes, budget).weights,
+    }

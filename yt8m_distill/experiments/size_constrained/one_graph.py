@@ -1,0 +1,108 @@
+"""The ensemble as one SavedModel, with its model card; what it answers on the shards that no search has seen.
+
+OUTPUT/ensemble/export           the SavedModel with model_card.json
+OUTPUT/ensemble/submission.csv   what it predicts for the final shards
+OUTPUT/ensemble/export.json      how it did
+"""
+
+import json
+import os
+
+import numpy as np
+
+from yt8m_distill.checksums import checkpoint_checksum
+from yt8m_distill.data.batches import model_inputs
+from yt8m_distill.data.pipeline import ReadOptions, read_batches
+from yt8m_distill.experiments.size_constrained.choices import halves
+from yt8m_distill.experiments.size_constrained.members import quantized_run
+from yt8m_distill.export.members import member_of
+from yt8m_distill.export.model_card import (
+    bytes_by_kind,
+    card_path,
+    describe,
+    describe_member,
+    signatures_of,
+    write_card,
+)
+from yt8m_distill.export.saved_model import DEFAULT_BUDGET_MIB, export_members
+from yt8m_distill.inference.evaluate import evaluate
+from yt8m_distill.inference.served_model import load_served
+from yt8m_distill.inference.submit import write_video_submission
+from yt8m_distill.run_config import restore_model
+from yt8m_distill.written_aside import written_aside
+
+_BATCH = 512
+
+
+def paths(runner):
+    """{what: path} of all that there is at the end, but for the weights."""
+    folder = os.path.join(runner.output_dir, "ensemble")
+    export = os.path.join(folder, "export")
+    return {"export": export, "model card": card_path(export), "submission": os.path.join(folder, "submission.csv")}
+
+
+def exported(runner, plans, weights):
+    """Exports the quantised runs of {name: Plan} that have a weight, and runs the export on the final shards.
+
+    Args:
+      runner: Runner that made the runs.
+      plans: {name: Plan}.
+      weights: {name of the run: number}, those of 0 are left out.
+
+    Returns:
+      {"gap" and "map" of the export, "difference": largest one between its predictions and the weighted sum of what
+      its members predict in this process, "bytes" of its files, "budget", "videos" of the submission}.
+    """
+    runs = {plan.name: quantized_run(runner, plan) for plan in plans.values()}
+    runs = {name: run for name, run in runs.items() if weights[name]}
+    _, shards = halves(runner.evaluation)
+    made_with = {
+        "members": {name: [checkpoint_checksum(run.checkpoint), weights[name]] for name, run in runs.items()},
+        "shards": list(map(os.path.abspath, shards)),
+    }
+    path, files = os.path.join(runner.output_dir, "ensemble", "export.json"), paths(runner)
+    if os.path.exists(path) and all(map(os.path.exists, files.values())):
+        with open(path, encoding="utf-8") as file:
+            stored = json.load(file)
+        if stored["made_with"] == made_with:
+            return stored["result"]
+    result = _export(runs, weights, shards, files)
+    with written_aside(path) as file:
+        json.dump({"made_with": made_with, "result": result}, file, indent=1)
+    return result
+
+
+def _export(runs, weights, shards, files):
+    members = [member_of(run, weights[name], name) for name, run in runs.items()]
+    size, _ = export_members(members, files["export"], overwrite=True)
+    served, spec = load_served(files["export"])
+    results, _ = evaluate(served, spec, shards, progress=False, batch_size=_BATCH)
+    metrics = {name: results[name] for name in ("gap", "map", "hit_at_1", "perr", "loss")}
+    described = [
+        describe_member(run, name, weights[name], bytes_by_kind(member.tensors))
+        for (name, run), member in zip(runs.items(), members, strict=True)
+    ]
+    card = describe(described, signatures_of(files["export"]), metrics=metrics, evaluation_shards=list(shards))
+    write_card(card, files["export"])
+    return metrics | {
+        "difference": _largest_difference(served, spec, runs, weights, shards),
+        "bytes": size.total,
+        "budget": round(DEFAULT_BUDGET_MIB * 2**20),
+        "videos": write_video_submission(
+            served, spec, shards, files["submission"], top_k=min(20, spec.num_classes), progress=False
+        ),
+    }
+
+
+def _largest_difference(served, spec, runs, weights, shards):
+    """Between the export's predictions and the weighted sum of its members', over all videos."""
+    models = {name: restore_model(run) for name, run in runs.items()}
+    largest = 0.0
+    for batch in read_batches(shards, spec, ReadOptions(_BATCH)):
+        inputs = model_inputs(batch, spec)
+        whole = sum(
+            weights[name] * np.asarray(model(inputs, training=False)["predictions"], np.float64)
+            for name, model in models.items()
+        )
+        largest = max(largest, float(np.abs(np.asarray(served(inputs, training=False)["predictions"]) - whole).max()))
+    return largest
