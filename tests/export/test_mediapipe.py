@@ -7,7 +7,7 @@ from made_runs import FRAME, VIDEO
 
 from yt8m_distill.data.batches import view
 from yt8m_distill.errors import InputError
-from yt8m_distill.export.mediapipe import float_view, mediapipe_endpoint, split_features
+from yt8m_distill.export.mediapipe import float_view, mediapipe_endpoint, require_frames, split_features
 
 LENGTHS = [14, 12, 7, 1, 0]
 
@@ -60,4 +60,4 @@ def test_the_signature_has_the_starter_codes_names():
 
 def test_models_of_video_level_features_have_no_such_form():
     with pytest.raises(InputError, match="MediaPipe feeds frames"):
-        mediapipe_endpoint(lambda batch: batch, VIDEO)
+        require_frames(VIDEO)

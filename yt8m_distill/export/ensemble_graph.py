@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from yt8m_distill.data.batches import input_signature, view
 from yt8m_distill.export.load_time import LoadedTensor
+from yt8m_distill.export.mediapipe import float_signature, float_view
 from yt8m_distill.spec import union
 from yt8m_distill.stored_weights import named_weights
 
@@ -22,6 +23,7 @@ class _TracedMember:
       spec, weight: the member's.
       front_end: what tells its front end, and the frames that it reads, from others.
       read: view of a batch -> {"features", "num_frames"}, the latter of frames alone.
+      read_floats: the same of dequantised frames, or None.
       classify: this -> {"predictions", "representation"}.
     """
 
@@ -29,6 +31,7 @@ class _TracedMember:
     weight: float
     front_end: typing.Any
     read: typing.Any
+    read_floats: typing.Any
     classify: typing.Any
 
 
@@ -38,15 +41,17 @@ class EnsembleGraph(tf.Module):
     Args:
       specs: FeatureSpec of every member.
       folder: where the files of codes are written.
+      floats: whether it can be given dequantised frames too.
 
     Attributes:
       source: FeatureSpec of the batches that it is given: whole videos.
     """
 
-    def __init__(self, specs, folder):
+    def __init__(self, specs, folder, floats=False):
         super().__init__()
         self.source = union([whole_videos(spec) for spec in specs])
         self._folder = folder
+        self._floats = floats
         self._tracked = []  # a SavedModel holds what hangs on its modules
         self._traced = []
 
@@ -63,16 +68,23 @@ class EnsembleGraph(tf.Module):
         }
         for weight in weights.values():
             self._tracked += weight.tracked if isinstance(weight, LoadedTensor) else [weight]
-        graphs = _trace(model, member.spec, weights)
+        graphs = _trace(model, member.spec, weights, self._floats)
         self._traced.append(_TracedMember(member.spec, member.weight, _front_end_key(model, member.spec), *graphs))
 
     def __call__(self, inputs):
         """{"predictions": float32 (batch, classes)} of whole videos; of a single member its "representation" too."""
         inputs = _cut(inputs, self.source)
+        return self._predict(lambda traced: traced.read(view(inputs, traced.spec, self.source)))
+
+    def of_floats(self, frames):
+        """As a call, of dequantised frames: {name: float32 (batch, T, size)}, zero behind the last one, num_frames."""
+        return self._predict(lambda traced: traced.read_floats(float_view(frames, traced.spec)))
+
+    def _predict(self, read):
         features, outputs = {}, []
         for traced in self._traced:
             if traced.front_end not in features:
-                features[traced.front_end] = traced.read(view(inputs, traced.spec, self.source))
+                features[traced.front_end] = read(traced)
             outputs.append(traced.classify(features[traced.front_end]))
         if len(outputs) == 1:
             return outputs[0]
@@ -91,23 +103,26 @@ def _stored_variable(name, tensor, folder):
     return LoadedTensor(name, tensor, os.path.join(folder, name.replace("/", "__") + ".codes"))
 
 
-def _trace(model, spec, weights):
-    """(read, classify) of a model as graphs; the second reads `weights` in the place of the model's variables."""
+def _trace(model, spec, weights, floats):
+    """(read, read_floats, classify) of a model as graphs; the last reads `weights` in the place of its variables."""
 
-    @tf.function(autograph=False, input_signature=[input_signature(spec)])
-    def read(inputs):
+    def read_features(inputs):
         return {name: value for name, value in model.read(inputs).items() if value is not None}
 
-    read = read.get_concrete_function()
+    read = _graph(read_features, input_signature(spec))
     signature = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), read.structured_outputs)
 
-    @tf.function(autograph=False, input_signature=[signature])
     def classify(features):
         values = [(variable, weights[name].read_value()) for name, variable in named_weights(model).items()]
         with keras.StatelessScope(state_mapping=values):
             return model.classify(**features)
 
-    return read, classify.get_concrete_function()
+    read_floats = _graph(read_features, float_signature(spec)) if floats else None
+    return read, read_floats, _graph(classify, signature)
+
+
+def _graph(function, signature):
+    return tf.function(function, autograph=False, input_signature=[signature]).get_concrete_function()
 
 
 def _front_end_key(model, spec):

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from yt8m_distill.data.sampled_positions import sampled_positions
 from yt8m_distill.errors import InputError
+from yt8m_distill.spec import MAX_QUANTIZED, MIN_QUANTIZED
 
 
 def mediapipe_endpoint(predict, source):
@@ -17,23 +18,27 @@ def mediapipe_endpoint(predict, source):
       predict: function of `source`'s features, float32 {name: (batch, T, size)} with `num_frames` int32 (batch,), rows
         of padding zero, to predictions (batch, classes).
       source: FeatureSpec of what is fed.
-
-    Raises:
-      InputError: `source` has no frames.
     """
-    if not source.has_frames:
-        raise InputError("MediaPipe feeds frames and this model reads video-level features: export a frame-level one.")
 
     @tf.function(
         input_signature=[
             tf.TensorSpec([None, None, source.size], tf.float32, "rgb_and_audio"),
             tf.TensorSpec([None, 1], tf.int32, "num_frames"),
-        ]
+        ],
+        autograph=False,
     )
     def serve(rgb_and_audio, num_frames):
         return {"predictions": predict(split_features(rgb_and_audio, num_frames[:, 0], source))}
 
     return serve
+
+
+def side_by_side(inputs, spec):
+    """Bytes of videos as MediaPipe feeds them: what `mediapipe_endpoint` takes of what `features` takes."""
+    frames = tf.cast(tf.concat([inputs[name] for name in spec.names], axis=-1), tf.float32)
+    width = MAX_QUANTIZED - MIN_QUANTIZED
+    floats = frames * (width / 255.0) + (width / 512.0 + MIN_QUANTIZED)
+    return {"rgb_and_audio": floats, "num_frames": inputs["num_frames"][:, tf.newaxis]}
 
 
 def split_features(frames, num_frames, spec):
@@ -48,6 +53,18 @@ def split_features(frames, num_frames, spec):
     num_frames = tf.clip_by_value(num_frames, 0, rows)
     frames = tf.where(tf.sequence_mask(num_frames, rows)[:, :, tf.newaxis], frames, 0.0)
     return {**dict(zip(spec.names, tf.split(frames, spec.sizes, axis=-1), strict=True)), "num_frames": num_frames}
+
+
+def float_signature(spec):
+    """TensorSpecs of what a model of `spec` takes, its frames dequantised."""
+    frames = {name: tf.TensorSpec([None, None, size], tf.float32, name) for name, size in spec.size_by_name.items()}
+    return {**frames, "num_frames": tf.TensorSpec([None], tf.int32, "num_frames")}
+
+
+def require_frames(spec):
+    """Raises InputError where there are no frames that MediaPipe could feed."""
+    if not spec.has_frames:
+        raise InputError("MediaPipe feeds frames and this model reads video-level features: export a frame-level one.")
 
 
 def float_view(batch, spec):

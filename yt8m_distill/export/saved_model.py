@@ -14,6 +14,7 @@ from yt8m_distill.data.batches import input_signature, model_inputs, view
 from yt8m_distill.errors import InputError
 from yt8m_distill.export.budget import measure, require_fit
 from yt8m_distill.export.ensemble_graph import EnsembleGraph, whole_videos
+from yt8m_distill.export.mediapipe import mediapipe_endpoint, require_frames, side_by_side
 from yt8m_distill.export.members import require_fixed_frames, with_unit_sum
 from yt8m_distill.spec import union
 from yt8m_distill.written_aside import folder_aside, require_replaceable
@@ -21,6 +22,7 @@ from yt8m_distill.written_aside import folder_aside, require_replaceable
 _TOLERANCE = 1e-5
 DEFAULT_BUDGET_MIB = 1024.0
 MARK = "saved_model.pb"
+FORMS = ("records", "mediapipe")
 
 
 class ServedModel(tf.Module):
@@ -32,9 +34,10 @@ class ServedModel(tf.Module):
     and, of a single model, `representation` float32 (batch, d). Frames past max_frames do not count, and models that
     sample frames sample them inside.
     `spec_json()`: string (), the FeatureSpec of these videos.
+    Of the form "mediapipe", `serving_default` is `mediapipe_endpoint`'s instead.
     """
 
-    def __init__(self, graph, top_k):
+    def __init__(self, graph, top_k, form="records"):
         super().__init__()
         self.graph = graph
         spec = graph.source
@@ -54,11 +57,22 @@ class ServedModel(tf.Module):
         def spec_json():
             return tf.constant(json.dumps(dataclasses.asdict(spec)))
 
+        if form == "mediapipe":
+            serve = mediapipe_endpoint(lambda frames: graph.of_floats(frames)["predictions"], spec)
         self.spec_json = spec_json
         self.endpoints = {"serving_default": serve, "features": features}
 
 
-def export_members(members, directory, *, top_k=20, budget_mib=DEFAULT_BUDGET_MIB, overwrite=False):
+def export_members(
+    members,
+    directory,
+    *,
+    top_k=20,
+    budget_mib=DEFAULT_BUDGET_MIB,
+    overwrite=False,
+    form="records",
+    finish=None,
+):
     """Writes a SavedModel aside, checks its answers and its size, and gives it its name.
 
     Its predictions are the mean of the members', by their weights. What a member stores as codes stays codes on disk
@@ -71,6 +85,9 @@ def export_members(members, directory, *, top_k=20, budget_mib=DEFAULT_BUDGET_MI
       top_k: classes that `serving_default` returns, at most the model's.
       budget_mib: largest size of all files, in MiB (2**20 bytes).
       overwrite: replace an earlier export. A folder that holds something else is never replaced.
+      form: of `serving_default`, one of `FORMS`.
+      finish: called with the complete folder before it has its name, the FeatureSpec of the videos it takes, and the
+        largest difference; what it writes there is part of the export.
 
     Returns:
       (SizeReport, largest difference between the export's predictions on random features and the weighted sum of what
@@ -86,24 +103,28 @@ def export_members(members, directory, *, top_k=20, budget_mib=DEFAULT_BUDGET_MI
     if budget_mib <= 0:
         raise InputError(f"--size_budget_mb={budget_mib}: expected a number above 0.")
     source = union([whole_videos(member.spec) for member in members])
+    if form == "mediapipe":
+        require_frames(source)
     inputs = _random_inputs(source, most=max(member.spec.sampled_frames for member in members))
     with folder_aside(directory, MARK, overwrite) as aside:
-        expected = _save(members, aside, top_k, inputs)
+        expected = _save(members, aside, top_k, inputs, form)
         report = measure(aside, members, budget_mib)
         require_fit(report, members)
-        difference = _largest_difference(aside, inputs, expected)
+        difference = _largest_difference(aside, inputs, expected, source, form)
         if not difference <= _TOLERANCE:
             raise InputError(
                 f"{directory}: the export's answers differ from the members' by {difference:.1e}, not kept."
             )
+        if finish:
+            finish(aside, source, difference)
     return report, difference
 
 
-def _save(members, directory, top_k, inputs):
+def _save(members, directory, top_k, inputs, form):
     """Writes the SavedModel and returns the weighted sum of the members' predictions."""
     codes = os.path.join(directory, "codes")
     os.makedirs(codes)
-    graph = EnsembleGraph([member.spec for member in members], codes)
+    graph = EnsembleGraph([member.spec for member in members], codes, floats=form == "mediapipe")
     expected = 0.0
     for member in members:
         model = member.build()
@@ -112,7 +133,7 @@ def _save(members, directory, top_k, inputs):
         del model
         if len(members) > 1:
             gc.collect()  # Keras layers refer to each other in circles
-    module = ServedModel(graph, min(top_k, graph.source.num_classes))
+    module = ServedModel(graph, min(top_k, graph.source.num_classes), form)
     tf.saved_model.save(module, directory, signatures=module.endpoints)
     shutil.rmtree(codes)
     return expected
@@ -122,9 +143,12 @@ def _predictions(model, inputs):
     return np.asarray(model(inputs, training=False)["predictions"])
 
 
-def _largest_difference(directory, inputs, expected):
-    served = tf.saved_model.load(directory).signatures["features"](**inputs)["predictions"]
-    return float(np.abs(served.numpy() - expected).max())
+def _largest_difference(directory, inputs, expected, source, form):
+    loaded = tf.saved_model.load(directory)
+    served = [loaded.signatures["features"](**inputs)["predictions"]]
+    if form == "mediapipe":
+        served.append(loaded.signatures["serving_default"](**side_by_side(inputs, source))["predictions"])
+    return max(float(np.abs(predictions.numpy() - expected).max()) for predictions in served)
 
 
 def _random_inputs(spec, most, videos=4):
