@@ -5,7 +5,9 @@ import json
 import os
 import re
 
+import numpy as np
 import pytest
+import tensorflow as tf
 from commands import run_commands
 from made_runs import VIDEO, make_config, make_videos, train, video_record, write_shards
 
@@ -34,7 +36,8 @@ def outcomes(folder):
         "ascend": [*search, "--search=ascend", f"--weights_file={folder}/ascend.json"],
         "random": [*search, "--search=random", "--trials=5", "--seed=3", f"--weights_file={folder}/random.json"],
         "greedy": [*search, "--search=greedy", "--size_budget_mb=0.01"],
-        "given": [members, "--weights=1,3"],
+        "given": [members, "--weights=1,3", f"--output_dir={folder}/export", "--top_k=3"],
+        "not replaced": [members, "--weights=1,3", f"--output_dir={folder}/export"],
         "read": [f"--members={folder}/B,{folder}/A", f"--weights_file={folder}/random.json"],
         "over budget": [*search, "--search=equal", "--size_budget_mb=0.01", f"--weights_file={folder}/over.json"],
         "nothing fits": [*search, "--search=greedy", "--size_budget_mb=0.0001"],
@@ -112,6 +115,19 @@ def test_given_weights_need_no_data(outcomes):
     assert "GAP@20" not in outcomes["given"][1]
 
 
+def test_the_export_predicts_the_weighted_mean(outcomes, folder):
+    assert re.search(
+        r"^largest difference to the weighted sum of the members .*: \d\.\de-\d\d$", outcomes["given"][1], re.M
+    )
+    random = np.random.default_rng(0)
+    inputs = {
+        f"mean_{name}": random.normal(size=(5, size)).astype(np.float32) for name, size in (("rgb", 16), ("audio", 8))
+    }
+    alone = [restore_model(find_run(f"{folder}/{name}"))(inputs, training=False)["predictions"] for name in "AB"]
+    served = tf.saved_model.load(str(folder / "export")).signatures["features"](**inputs)["predictions"]
+    np.testing.assert_allclose(served, 0.25 * alone[0] + 0.75 * alone[1], atol=1e-6)
+
+
 def test_greedy_keeps_to_the_budget_and_says_what_joined(outcomes):
     status, out, err = outcomes["greedy"]
     assert (status, err) == (0, "")
@@ -124,6 +140,7 @@ def test_greedy_keeps_to_the_budget_and_says_what_joined(outcomes):
     ("case", "said"),
     [
         ("over budget", r"over budget: .* --size_budget_mb is 0\.01\. The largest is \S+/B with 0\.02 MiB"),
+        ("not replaced", r"/export is there already: give another --output_dir, or --overwrite"),
         ("nothing fits", "no member fits into --size_budget_mb"),
         ("other members", r"other checkpoints: none for no one more, and some for \S+/B"),
         ("twice", r"--members names the checkpoint \S+ twice"),

@@ -12,12 +12,13 @@ they fit into --size_budget_mb. Without --output_dir the command ends with the t
 """
 
 import dataclasses
+import os
 
 from absl import flags
 
 from yt8m_distill.bin import command, flag_groups
 from yt8m_distill.errors import InputError
-from yt8m_distill.written_aside import require_writable
+from yt8m_distill.written_aside import require_replaceable, require_writable
 
 FLAGS = flags.FLAGS
 _MIB = 2**20
@@ -40,6 +41,8 @@ flags.DEFINE_string(
 flags.DEFINE_string("plot", None, "Also draw weights and marginal GAP as a PNG.")
 flags.DEFINE_string("output_dir", None, "Folder of the SavedModel; it appears when it is complete.")
 flags.DEFINE_float("size_budget_mb", 1024.0, "Largest size in MiB (2**20 bytes); 1024 is one gigabyte.")
+flags.DEFINE_integer("top_k", 20, "Classes that serving_default returns of each video.", lower_bound=1)
+flags.DEFINE_boolean("overwrite", False, "Replace the export that --output_dir holds.")
 flag_groups.define_reading_flags()
 
 
@@ -67,6 +70,8 @@ def main(arguments):
         print(f"written to {FLAGS.weights_file}")
     if FLAGS.plot:
         _draw(report)
+    if FLAGS.output_dir:
+        _export(runs, report.weights)
 
 
 def _require_consistent_flags():
@@ -82,6 +87,8 @@ def _require_consistent_flags():
         raise InputError(f"--search={FLAGS.search} needs --search_data_pattern: labelled records held out of training.")
     if FLAGS.size_budget_mb <= 0:
         raise InputError(f"--size_budget_mb={FLAGS.size_budget_mb}: expected a number above 0.")
+    if FLAGS.output_dir:
+        require_replaceable(os.path.normpath(FLAGS.output_dir), "saved_model.pb", FLAGS.overwrite)
     for path in filter(None, [FLAGS.search and FLAGS.weights_file, FLAGS.plot, FLAGS.predictions_file]):
         require_writable(path)
     if FLAGS.plot:
@@ -186,6 +193,19 @@ def _draw(report):
     columns = {key: dict(zip(names, [r[key] for r in records], strict=True)) for key in ("weight", "marginal GAP")}
     plots.draw_columns(FLAGS.plot, columns)
     print(f"written to {FLAGS.plot}")
+
+
+def _export(runs, weights):
+    """Exports the members whose weight is above 0."""
+    from yt8m_distill.export.exported_runs import export_runs
+
+    counted = [(run, weight) for run, weight in zip(runs, weights, strict=True) if weight]
+    options = {"top_k": FLAGS.top_k, "budget_mib": FLAGS.size_budget_mb, "overwrite": FLAGS.overwrite}
+    done = export_runs(
+        [run for run, _ in counted], FLAGS.output_dir, weights=[weight for _, weight in counted], **options
+    )
+    print(f"{FLAGS.output_dir}: {done.size.summary()}\n{done.gpu}\nmodel card: {done.card}")
+    print(f"largest difference to the weighted sum of the members on random videos: {done.difference:.1e}")
 
 
 def run():
