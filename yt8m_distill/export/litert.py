@@ -92,7 +92,9 @@ def export_litert(
       InputError: an unknown kind, a file in the way, a model that needs other operators, over budget, or predictions
         further from the model's than `TOLERANCES[kind]`; nothing is written then.
     """
-    _require_sound(path, kind, overwrite)
+    if kind not in KINDS:
+        raise InputError(f"--litert_kind={kind}: expected one of {', '.join(KINDS)}.")
+    require_litert_file(path, overwrite)
     with _without_notices():
         plain = _convert(model, spec)
         content = plain if kind == "float32" else store_weights(plain, kind, min_elements)
@@ -117,9 +119,8 @@ def export_litert(
     return report
 
 
-def _require_sound(path, kind, overwrite):
-    if kind not in KINDS:
-        raise InputError(f"--litert_kind={kind}: expected one of {', '.join(KINDS)}.")
+def require_litert_file(path, overwrite):
+    """Raises InputError where `export_litert` could not write `path`: to be called before other work, too."""
     if not path.endswith(".tflite"):
         raise InputError(f"--litert_file={path}: expected a name that ends in .tflite.")
     require_writable(path)

@@ -1,0 +1,80 @@
+"""The export command: a SavedModel and a LiteRT file of a run, with their cards, and what --verify says of them."""
+
+import json
+import os
+
+import pytest
+from commands import run_commands
+from made_runs import FRAME, frame_record, make_config, make_videos, train, write_shards
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """data*.tfrecord and `run`, a run of FrameLevelLogistic."""
+    folder = tmp_path_factory.mktemp("made")
+    shards = write_shards(folder, "data", [frame_record(video) for video in make_videos(16)])
+    train(make_config("FrameLevelLogistic", FRAME, max_steps=2), folder / "run", shards)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outcomes(folder):
+    export, file = str(folder / "export"), str(folder / "a.tflite")
+    run = f"--checkpoint={folder / 'run'}"
+    data = f"--eval_data_pattern={folder}/data*.tfrecord"
+    (folder / "damaged.tflite").write_bytes(b"file")
+    (folder / "damaged.tflite.json").write_text('{"files": {"damaged.tflite": {"bytes": 5, "sha256": "ab"}}}')
+    cases = {
+        "both": [run, f"--output_dir={export}", f"--litert_file={file}", data, "--form=mediapipe"],
+        "again": [run, f"--litert_file={file}"],
+        "folder": [f"--verify={export}"],
+        "file": [f"--verify={file}"],
+        "none": [f"--verify={folder}"],
+        "nothing": [run],
+        "only": [run, f"--litert_file={folder}/b.tflite", data],
+        "damaged": [f"--verify={folder}/damaged.tflite"],
+    }
+    return run_commands("yt8m_distill.bin.export", cases)
+
+
+def _assert_one_line(outcome, *words):
+    status, _, err = outcome
+    assert status == 1
+    assert len(err.splitlines()) == 1, err
+    assert all(word in err for word in words), err
+
+
+def test_what_is_written_is_said(folder, outcomes):
+    status, out, err = outcomes["both"]
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert any("of the budget of" in line for line in lines)
+    assert any("on a GPU" in line or "on GPU:0" in line for line in lines)
+    assert any(line.startswith("GAP@20") and "16 examples" in line for line in lines)
+    assert f"model card: {folder / 'export' / 'model_card.json'}" in lines
+    assert any("a.tflite: " in line and "int8, one video a call, 12 frames" in line for line in lines)
+    assert f"model card: {folder / 'a.tflite.json'}" in lines
+
+
+def test_the_card_names_the_data_of_its_metrics(folder, outcomes):
+    card = json.loads((folder / "export" / "model_card.json").read_text())
+    assert card["evaluation"]["data"] == f"{folder}/data*.tfrecord"
+    assert 0 <= card["evaluation"]["gap"] <= 1
+    assert set(card["signatures"]["serving_default"]["inputs"]) == {"rgb_and_audio", "num_frames"}
+
+
+def test_verify_finds_sound_exports_sound_and_damaged_ones_damaged(outcomes):
+    for case in ("folder", "file"):
+        status, out, _ = outcomes[case]
+        assert status == 0
+        assert "are as its model card says" in out
+    _assert_one_line(outcomes["damaged"], "damaged.tflite is damaged", "Export again")
+    _assert_one_line(outcomes["none"], "Expected the card of an export")
+
+
+def test_bad_input_is_one_line(folder, outcomes):
+    _assert_one_line(outcomes["again"], "a.tflite exists", "--overwrite")
+    _assert_one_line(outcomes["nothing"], "--output_dir is empty", "--litert_file")
+    _assert_one_line(outcomes["only"], "--eval_data_pattern evaluates a SavedModel")
+    left = {name for name in os.listdir(folder) if not name.startswith(("data", "damaged"))}
+    assert left == {"run", "export", "a.tflite", "a.tflite.json"}
