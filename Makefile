@@ -39,6 +39,7 @@ MODEL_FLAGS := $(if $(wildcard flags/models/$(MODEL).flags),--flagfile=flags/mod
 HALF_LIFE ?= 2000
 MEMBERS ?=
 SEARCH_DATA ?=
+SEARCH ?= $(if $(SEARCH_DATA),ascend,equal)
 BUDGET ?= 1024
 
 # Of `make size_constrained`: the records, and where they lie.
@@ -95,7 +96,7 @@ quantize: $(READY)  ## RUN=runs/NeXtVLAD EVAL_DATA='data/validate*.tfrecord': la
 		$(if $(EVAL_DATA),--eval_data_pattern='$(EVAL_DATA)') $(FLAGS)
 
 ensemble: $(READY)  ## MEMBERS=runs/A,runs/B SEARCH_DATA='data/validate*.tfrecord' EXPORT=exports/ensemble BUDGET=1024
-	$(PYTHON) -m yt8m_distill.bin.ensemble --members='$(MEMBERS)' \
+	$(PYTHON) -m yt8m_distill.bin.ensemble --members='$(MEMBERS)' --search=$(SEARCH) \
 		$(if $(SEARCH_DATA),--search_data_pattern='$(SEARCH_DATA)') \
 		--size_budget_mb=$(BUDGET) --output_dir=$(EXPORT) --overwrite $(FLAGS)
 
