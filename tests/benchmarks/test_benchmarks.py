@@ -53,6 +53,14 @@ SMALLEST = {
         ("--videos=8", "--stored=50", "--large=60", "--top_k=20,0", "--batch_size=4", "--rounds=1"),
         {"bytes_per_video", "open_seconds", "videos_per_second", "join_share"},
     ),
+    "quantized_inference.py": (
+        ("--quick",),
+        {"slowdown_max", "shapes", "bytes", "processes"},
+    ),
+    "nine_members.py": (
+        ("--quick",),
+        {"bytes", "parts", "over_parts", "difference", "load_seconds", "loaded_mb", "videos_per_second"},
+    ),
     "model_step.py": (
         (
             "--backend=tensorflow",
