@@ -5,15 +5,16 @@ import os
 
 import pytest
 from commands import run_commands
-from made_runs import FRAME, frame_record, make_config, make_videos, train, write_shards
+from made_checkpoints import untrained_run
+from made_runs import FRAME, frame_record, make_videos, write_shards
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """data*.tfrecord and `run`, a run of FrameLevelLogistic."""
     folder = tmp_path_factory.mktemp("made")
-    shards = write_shards(folder, "data", [frame_record(video) for video in make_videos(16)])
-    train(make_config("FrameLevelLogistic", FRAME, max_steps=2), folder / "run", shards)
+    write_shards(folder, "data", [frame_record(video) for video in make_videos(16)])
+    untrained_run(folder / "run", "FrameLevelLogistic", FRAME)
     return folder
 
 

@@ -5,26 +5,23 @@ import os
 import numpy as np
 import pytest
 import tensorflow as tf
-from made_runs import FRAME, frame_record, make_config, make_videos, train, write_shards
+from made_checkpoints import untrained_run
+from made_runs import FRAME
 
 from yt8m_distill.errors import InputError
 from yt8m_distill.export import exported_runs
 from yt8m_distill.export.exported_runs import export_run_litert, export_runs
 from yt8m_distill.export.mediapipe import side_by_side
 from yt8m_distill.export.model_card import verify_card
-from yt8m_distill.run_config import find_run
 
 STUDENT = dataclasses.replace(FRAME, sampled_frames=5)
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A student of 5 frames that was trained for two steps, and a model of all frames."""
+    """A student of 5 frames, and a model of all frames."""
     folder = tmp_path_factory.mktemp("runs")
-    shards = write_shards(folder, "train", [frame_record(video) for video in make_videos(16)])
-    for name, spec in (("student", STUDENT), ("teacher", FRAME)):
-        train(make_config("FrameLevelLogistic", spec, max_steps=2), folder / name, shards)
-    return [find_run(str(folder / name)) for name in ("student", "teacher")]
+    return [untrained_run(folder / str(spec.sampled_frames), "FrameLevelLogistic", spec) for spec in (STUDENT, FRAME)]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
-from made_runs import make_config, make_videos, train, video_record, write_shards
+from made_checkpoints import untrained_run
+from made_runs import VIDEO
 
 from yt8m_distill.checksums import checkpoint_checksum, file_sha256
 from yt8m_distill.errors import InputError
@@ -20,16 +21,13 @@ from yt8m_distill.export.model_card import (
     write_card,
 )
 from yt8m_distill.hyperparameters.distillation import Distillation, DistillationParams, Teacher
-from yt8m_distill.run_config import RunConfig, find_run
+from yt8m_distill.run_config import RunConfig
 from yt8m_distill.stored_weights import Codebook, Plain
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    shards = write_shards(folder, "train", [video_record(video) for video in make_videos(16)])
-    train(make_config(num_epochs=1, max_steps=2), folder / "run", shards)
-    return find_run(str(folder / "run"))
+    return untrained_run(tmp_path_factory.mktemp("runs") / "run", "HiddenLayer_tiny", VIDEO)
 
 
 def _card(run, **more):
