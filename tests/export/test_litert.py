@@ -71,6 +71,14 @@ def test_families_are_made_of_operators_that_litert_has(name, tmp_path):
     assert report.difference <= TOLERANCES["int8"]
 
 
+def test_chunks_of_six_frames_need_no_relu6_of_integers(tmp_path):
+    spec = dataclasses.replace(STUDENT, sampled_frames=12)
+    config = registry.model_config("HRNN_tiny", lstm_cells=4, max_num_frames=12, num_inputs_to_lstm=2)
+    model = build_model(config, spec, seed=5)
+    report = export_litert(model, spec, str(tmp_path / "a.tflite"), min_elements=64)
+    assert report.difference <= TOLERANCES["int8"]
+
+
 def test_a_video_level_model_has_a_file_too(tmp_path):
     model = build_model(registry.model_config("HiddenLayer_tiny"), VIDEO, seed=5)
     assert export_litert(model, VIDEO, str(tmp_path / "a.tflite"), kind="float32").frames == 0

@@ -67,7 +67,8 @@ class HierarchicalLSTM(keras.layers.Layer):
         chunks = rows // self.length
         count = ops.clip(ops.cast(num_frames, "int32"), 0, self.max_frames)
         starts = self.length * ops.arange(chunks, dtype="int32")
-        valid = ops.clip(count[:, None] - starts[None, :], 0, self.length)
+        # Not ops.clip: with six frames a chunk LiteRT would take it for a Relu6, which it lacks for integers.
+        valid = ops.minimum(ops.maximum(count[:, None] - starts[None, :], 0), self.length)
         inputs = ops.reshape(inputs, (batch * chunks, self.length, size))
         codes = self.lower(inputs, ops.reshape(valid, (batch * chunks,)))
         codes = ops.reshape(codes, (batch, chunks, 2 * self.depth * self.units))
