@@ -41,6 +41,9 @@ flags.DEFINE_string(
 flags.DEFINE_string("plot", None, "Also draw weights and marginal GAP as a PNG.")
 flags.DEFINE_string("output_dir", None, "Folder of the SavedModel; it appears when it is complete.")
 flags.DEFINE_float("size_budget_mb", 1024.0, "Largest size in MiB (2**20 bytes); 1024 is one gigabyte.")
+flags.DEFINE_enum(
+    "form", "records", ["records", "mediapipe"], "What serving_default takes: serialized records or MediaPipe's floats."
+)
 flags.DEFINE_integer("top_k", 20, "Classes that serving_default returns of each video.", lower_bound=1)
 flags.DEFINE_boolean("overwrite", False, "Replace the export that --output_dir holds.")
 flag_groups.define_reading_flags()
@@ -59,6 +62,7 @@ def main(arguments):
 
     runs = [find_run(path.strip(), FLAGS.use_ema) for path in FLAGS.members]
     union([run.config.features for run in runs])
+    _require_exportable(runs)
     members = candidates_of(runs)
     fit = _fit([member.num_bytes for member in members], _given_weights(members))
     weights, score = _search(fit, runs)
@@ -72,6 +76,13 @@ def main(arguments):
         _draw(report)
     if FLAGS.output_dir:
         _export(runs, report.weights)
+
+
+def _require_exportable(runs):
+    from yt8m_distill.export.members import require_fixed_frames
+
+    if FLAGS.output_dir:
+        require_fixed_frames((run.directory, run.config.features) for run in runs)
 
 
 def _require_consistent_flags():
@@ -201,6 +212,7 @@ def _export(runs, weights):
 
     counted = [(run, weight) for run, weight in zip(runs, weights, strict=True) if weight]
     options = {"top_k": FLAGS.top_k, "budget_mib": FLAGS.size_budget_mb, "overwrite": FLAGS.overwrite}
+    options |= {"form": FLAGS.form}
     done = export_runs(
         [run for run, _ in counted], FLAGS.output_dir, weights=[weight for _, weight in counted], **options
     )

@@ -76,12 +76,12 @@ def with_unit_sum(members):
     return [dataclasses.replace(member, weight=member.weight / total) for member in members]
 
 
-def require_fixed_frames(members):
-    """Raises InputError where a member reads frames that are drawn at random."""
-    for member in members:
-        if member.spec.frame_sampler == "random":
+def require_fixed_frames(named_specs):
+    """Raises InputError where one of [(name, FeatureSpec)] reads frames that are drawn at random."""
+    for name, spec in named_specs:
+        if spec.frame_sampler == "random":
             raise InputError(
-                f"the run of {member.name or member.model.name} reads frames drawn at random by each video's id "
+                f"the run of {name} reads frames drawn at random by each video's id "
                 "(--frame_sampler=random), and a SavedModel cannot draw them: export a run with another "
                 "--frame_sampler."
             )

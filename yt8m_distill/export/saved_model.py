@@ -98,7 +98,7 @@ def export_members(
         random, or the folder holds something; it stays as it was and nothing else is left behind.
     """
     members = with_unit_sum(members)
-    require_fixed_frames(members)
+    require_fixed_frames((member.name or member.model.name, member.spec) for member in members)
     require_replaceable(os.path.normpath(directory), MARK, overwrite)
     if budget_mib <= 0:
         raise InputError(f"--size_budget_mb={budget_mib}: expected a number above 0.")
