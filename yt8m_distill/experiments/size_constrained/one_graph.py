@@ -15,16 +15,9 @@ from yt8m_distill.data.batches import model_inputs
 from yt8m_distill.data.pipeline import ReadOptions, read_batches
 from yt8m_distill.experiments.size_constrained.choices import halves
 from yt8m_distill.experiments.size_constrained.members import quantized_run
-from yt8m_distill.export.members import member_of
-from yt8m_distill.export.model_card import (
-    bytes_by_kind,
-    card_path,
-    describe,
-    describe_member,
-    signatures_of,
-    write_card,
-)
-from yt8m_distill.export.saved_model import DEFAULT_BUDGET_MIB, export_members
+from yt8m_distill.export.exported_runs import export_runs
+from yt8m_distill.export.model_card import card_path
+from yt8m_distill.export.saved_model import DEFAULT_BUDGET_MIB
 from yt8m_distill.inference.evaluate import evaluate
 from yt8m_distill.inference.served_model import load_served
 from yt8m_distill.inference.submit import write_video_submission
@@ -73,25 +66,24 @@ def exported(runner, plans, weights):
 
 
 def _export(runs, weights, shards, files):
-    members = [member_of(run, weights[name], name) for name, run in runs.items()]
-    size, _ = export_members(members, files["export"], overwrite=True)
+    options = {"weights": [weights[name] for name in runs], "evaluate": lambda folder: _evaluated(folder, shards)}
+    made = export_runs(list(runs.values()), files["export"], overwrite=True, **options)
     served, spec = load_served(files["export"])
-    results, _ = evaluate(served, spec, shards, progress=False, batch_size=_BATCH)
-    metrics = {name: results[name] for name in ("gap", "map", "hit_at_1", "perr", "loss")}
-    described = [
-        describe_member(run, name, weights[name], bytes_by_kind(member.tensors))
-        for (name, run), member in zip(runs.items(), members, strict=True)
-    ]
-    card = describe(described, signatures_of(files["export"]), metrics=metrics, evaluation_shards=list(shards))
-    write_card(card, files["export"])
-    return metrics | {
+    top_k = min(20, spec.num_classes)
+    return {
+        "gap": made.evaluation["gap"],
+        "map": made.evaluation["map"],
         "difference": _largest_difference(served, spec, runs, weights, shards),
-        "bytes": size.total,
+        "bytes": made.size.total,
         "budget": round(DEFAULT_BUDGET_MIB * 2**20),
-        "videos": write_video_submission(
-            served, spec, shards, files["submission"], top_k=min(20, spec.num_classes), progress=False
-        ),
+        "videos": write_video_submission(served, spec, shards, files["submission"], top_k=top_k, progress=False),
     }
+
+
+def _evaluated(folder, shards):
+    """What the card says of the export's quality."""
+    results, _ = evaluate(*load_served(folder), shards, progress=False, batch_size=_BATCH)
+    return {"data": list(shards), **results}
 
 
 def _largest_difference(served, spec, runs, weights, shards):

@@ -37,6 +37,7 @@ def distillation_table(data, runner, seeds, chosen):
         f"Table 3 of {CITATION}",
         (
             f"GAP on all evaluation shards; {spread_note(seeds)}",
+            "the three of a family were picked by the GAP of their mean on every other one of these shards",
             *(_teachers_note(family, choice) for family, choice in chosen.items()),
         ),
         _text(models, gap),
