@@ -26,8 +26,8 @@ def table1(data, runner, seeds):
         f"Table 1 of {published.CITATION}",
         (
             f"GAP, mean over the models of a family (1 to 4), on all evaluation shards; {spread_note(seeds)}",
-            "averaged: two more epochs at a fifth of the learning rate, the moving average of the weights; last: the "
-            "weights themselves at their end",
+            "averaged: the moving average of the weights over two more epochs at a fifth of the first learning rate; "
+            "last: the weights themselves at the end of these",
             "a family goes on averaged where the mean GAP of its models rises on the first half of the shards",
         ),
         _text(before, last, after, change, chosen),

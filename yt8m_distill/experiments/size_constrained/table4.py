@@ -39,7 +39,6 @@ def ensemble_table(data, runner, found, graph):
     """The same of {seed: what `weighed_ensemble` returned} and what `exported` returned."""
     first, *_ = found
     searched, final = halves(runner.evaluation)
-    names = {plan: plan.partition("-")[0] for plan in found[first]["weights"]}
     return Table(
         f"Table 4 of {published.CITATION}",
         (
@@ -49,8 +48,8 @@ def ensemble_table(data, runner, found, graph):
             "marginal GAP: what the ensemble loses without the member, the others' weights in proportion; mean of five "
             "folds of the searched shards, each held out of a search",
         ),
-        _text(found[first], names),
-        _records(found, names, graph),
+        _text(found[first]),
+        _records(found, graph),
         tuple(_claims(found, graph)),
         lambda path: plots.draw_bars(path, data.title, "GAP", _bars(found)),
         _summary(found, graph),
@@ -58,12 +57,12 @@ def ensemble_table(data, runner, found, graph):
     )
 
 
-def _text(found, names):
+def _text(found):
     heads = ["Model", "size (MB)", "% of all", "weight"]
     rows = [["here", "", "", "", "", "", "|", "paper"], [*heads, "marginal GAP", "GAP alone", "|", *heads]]
     total = sum(size for size, _ in published.ENSEMBLE.values())
     theirs = [[m, f"{size}", f"{size / total:.2%}", f"{w:.4f}"] for m, (size, w) in published.ENSEMBLE.items()]
-    ours = [_row(record, names) for record in found["members"]]
+    ours = [_row(record) for record in found["members"]]
     ours.append(["all", f"{found['bytes'] / 1e6:.3f}", "100.00%", "1.0000", "", ""])
     theirs += [[]] * (len(ours) - 1 - len(theirs)) + [["all", f"{total}", "100.00%", "1.0000"]]
     return rows + [
@@ -71,12 +70,17 @@ def _text(found, names):
     ]
 
 
-def _row(record, names):
+def _row(record):
     if not record["weight"]:
-        return [names[record["member"]], f"{record['MB']:.3f}", "left out", "", "", f"{record['GAP']:.5f}"]
+        return [_model(record), f"{record['MB']:.3f}", "left out", "", "", f"{record['GAP']:.5f}"]
     share, marginal = f"{record['% of all']:.2%}", f"{record['marginal GAP']:+.5f}"
     weight, alone = f"{record['weight']:.4f}", f"{record['GAP']:.5f}"
-    return [names[record["member"]], f"{record['MB']:.3f}", share, weight, marginal, alone]
+    return [_model(record), f"{record['MB']:.3f}", share, weight, marginal, alone]
+
+
+def _model(record):
+    """The model's name, of the name of its run."""
+    return record["member"].partition("-")[0]
 
 
 def _gap(found, way, column):
@@ -103,9 +107,9 @@ def _summary(found, graph):
     )
 
 
-def _records(found, names, graph):
+def _records(found, graph):
     rows = [
-        {"row": names[record["member"]], "condition": "member", "source": "here", "seed": seed, "GAP": record["GAP"]}
+        {"row": _model(record), "condition": "member", "source": "here", "seed": seed, "GAP": record["GAP"]}
         | {key: record[key] for key in ("MB", "weight", "marginal GAP")}
         for seed, of in found.items()
         for record in of["members"]
