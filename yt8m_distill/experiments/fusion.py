@@ -1,7 +1,6 @@
 """Late fusion: a weighted mean of the predictions of several runs, its weights found on held-out records."""
 
 import itertools
-import json
 import os
 
 import numpy as np
@@ -9,9 +8,9 @@ import numpy as np
 from yt8m_distill.checksums import checkpoint_checksum
 from yt8m_distill.data.batches import dense_labels, model_inputs
 from yt8m_distill.data.pipeline import ReadOptions, read_batches
+from yt8m_distill.experiments.kept_result import kept_result
 from yt8m_distill.metrics.evaluation import EvaluationMetrics
 from yt8m_distill.run_config import restore_model
-from yt8m_distill.written_aside import written_aside
 
 _STEPS = 5  # weights are multiples of one fifth
 _BATCH = 512
@@ -35,18 +34,14 @@ def fused_results(runner, plans, held_out, name):
         "held_out": list(held_out),
         "evaluation": list(runner.evaluation),
     }
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as file:
-            stored = json.load(file)
-        if stored["made_with"] == made_with:
-            return stored["result"]
+    return kept_result(path, made_with, lambda: _fused(runner, plans, held_out))
+
+
+def _fused(runner, plans, held_out):
     runs = [runner.finished(plan) for plan in plans]
     weights = best_weights(*predict_all(runs, held_out))
     predictions, labels = predict_all(runs, runner.evaluation)
-    result = {**score(_mixed(predictions, weights), labels), "weights": list(weights)}
-    with written_aside(path) as file:
-        json.dump({"made_with": made_with, "result": result}, file, indent=1)
-    return result
+    return {**score(_mixed(predictions, weights), labels), "weights": list(weights)}
 
 
 def best_weights(predictions, labels):

@@ -4,7 +4,6 @@ OUTPUT/chosen/FAMILY-seedS.json  the GAP of every candidate and of every three o
 """
 
 import itertools
-import json
 import os
 import statistics
 
@@ -13,8 +12,8 @@ import keras
 from yt8m_distill.checksums import checkpoint_checksum
 from yt8m_distill.errors import InputError
 from yt8m_distill.experiments.fusion import predict_all, score
+from yt8m_distill.experiments.kept_result import kept_result
 from yt8m_distill.experiments.size_constrained.runs import PICKED, Choice, averaged, families, trained
-from yt8m_distill.written_aside import written_aside
 
 KINDS = ("plain", "averaged")
 
@@ -78,24 +77,16 @@ def _scores(runner, name, plans):
         "shards": list(map(os.path.abspath, shards)),
     }
     path = os.path.join(runner.output_dir, "chosen", f"{name}.json")
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as file:
-            stored = json.load(file)
-        if stored["made_with"] == made_with:
-            return stored["scores"]
-    scores = {kind: _scores_of({m: run for (m, k), run in runs.items() if k == kind}, shards) for kind in KINDS}
+    return kept_result(path, made_with, lambda: {kind: _scores_of(runs, kind, shards) for kind in KINDS})
+
+
+def _scores_of(runs, kind, shards):
+    models = [model for model, of_kind in runs if of_kind == kind]
+    found, labels = predict_all([runs[model, kind] for model in models], shards)
     keras.backend.clear_session()
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with written_aside(path) as file:
-        json.dump({"made_with": made_with, "scores": scores}, file, indent=1)
-    return scores
-
-
-def _scores_of(runs, shards):
-    found, labels = predict_all(list(runs.values()), shards)
-    predictions = dict(zip(runs, found, strict=True))
+    predictions = dict(zip(models, found, strict=True))
     together = {
         "+".join(names): score(sum(predictions[name] for name in names) / PICKED, labels)["gap"]
-        for names in itertools.combinations(runs, PICKED)
+        for names in itertools.combinations(models, PICKED)
     }
     return {"alone": {name: score(one, labels)["gap"] for name, one in predictions.items()}, "together": together}

@@ -7,7 +7,6 @@ OUTPUT/ensemble/seedS-scores.json    GAP of every way to weigh them
 
 import dataclasses
 import hashlib
-import json
 import os
 
 import keras
@@ -26,10 +25,10 @@ from yt8m_distill.compression.weight_search import (
 )
 from yt8m_distill.experiments.ensemble_candidates import candidates_of
 from yt8m_distill.experiments.ensemble_report import EnsembleReport
+from yt8m_distill.experiments.kept_result import kept_result
 from yt8m_distill.experiments.size_constrained.choices import halves
 from yt8m_distill.experiments.size_constrained.members import quantized_run
 from yt8m_distill.inference.member_predictions import stored_predictions
-from yt8m_distill.written_aside import written_aside
 
 MIB = 2**20
 SINGLE, EQUAL, RANDOM, SEARCHED, CHOSEN = (
@@ -53,27 +52,23 @@ def weighed_ensemble(data, runner, plans, seed):
       and "float": bytes of the members, of the budget, of all candidates in float32}.
     """
     runs = [quantized_run(runner, plan) for plan in plans.values()]
-    path = weights_path(runner, seed)
-    checksums = [checkpoint_checksum(run.checkpoint) for run in runs]
     made_with = {
-        "checkpoints": checksums,
+        "checkpoints": [checkpoint_checksum(run.checkpoint) for run in runs],
         "shards": list(map(os.path.abspath, runner.evaluation)),
         "size_budget_mb": data.size_budget_mb,
     }
-    scores = path.replace(".json", "-scores.json")
-    if os.path.exists(scores):
-        with open(scores, encoding="utf-8") as file:
-            stored = json.load(file)
-        if stored["made_with"] == made_with:
-            return stored["result"]
+    scores = weights_path(runner, seed).replace(".json", "-scores.json")
+    return kept_result(scores, made_with, lambda: _weighed(data, runner, plans, runs, seed))
+
+
+def _weighed(data, runner, plans, runs, seed):
     in_float = sum(stored_bytes(runner.finished(plan)) for plan in plans.values())
     budget = round(data.size_budget_mb * MIB if data.size_budget_mb else _SHARE * in_float)
     keras.backend.clear_session()
-    kept = _predictions(runner, runs, seed, hashlib.sha256("".join(checksums).encode()).hexdigest()[:8])
-    result = _weigh(candidates_of(runs), *kept, budget, path, seed) | {"float": in_float}
-    with written_aside(scores) as file:
-        json.dump({"made_with": made_with, "result": result}, file, indent=1)
-    return result
+    members = candidates_of(runs)
+    mark = hashlib.sha256("".join(member.checksum for member in members).encode()).hexdigest()[:8]
+    search, final = _predictions(runner, runs, f"seed{seed}-{mark}")
+    return _weigh(members, search, final, budget, weights_path(runner, seed)) | {"float": in_float}
 
 
 def weights_path(runner, seed):
@@ -81,19 +76,19 @@ def weights_path(runner, seed):
     return os.path.join(runner.output_dir, "ensemble", f"seed{seed}.json")
 
 
-def _predictions(runner, runs, seed, mark):
+def _predictions(runner, runs, name):
     """KeptPredictions of (the first half, the last half)."""
     folder = os.path.join(runner.output_dir, "predictions")
     os.makedirs(folder, exist_ok=True)
     kept = []
-    for name, shards in zip(("search", "final"), halves(runner.evaluation), strict=True):
-        kept.append(stored_predictions(os.path.join(folder, f"{name}-seed{seed}-{mark}.npz"), runs, shards))
+    for half, shards in zip(("search", "final"), halves(runner.evaluation), strict=True):
+        kept.append(stored_predictions(os.path.join(folder, f"{half}-{name}.npz"), runs, shards))
         keras.backend.clear_session()
     return kept
 
 
-def _weigh(members, search, final, budget, path, seed):
-    found = {name: scored_fit(fit, search, _FOLDS) for name, fit in _ways(members, budget, seed).items()}
+def _weigh(members, search, final, budget, path):
+    found = {name: scored_fit(fit, search, _FOLDS) for name, fit in _ways(members, budget).items()}
     steps = best_within(search, [member.num_bytes for member in members], budget).steps
     weights, score = found[CHOSEN]
     settings = {"method": "greedy", "budget": budget, "folds": _FOLDS}
@@ -118,13 +113,13 @@ def _weigh(members, search, final, budget, path, seed):
     }
 
 
-def _ways(members, budget, seed):
+def _ways(members, budget):
     """{name: function of KeptPredictions to weights}."""
     sizes = [member.num_bytes for member in members]
     return {
         SINGLE: single_weights,
         EQUAL: equal_weights,
-        RANDOM: lambda predictions: random_search(predictions, _TRIALS, seed),
+        RANDOM: lambda predictions: random_search(predictions, _TRIALS),
         SEARCHED: ascend,
         CHOSEN: lambda predictions: best_within(predictions, sizes, budget).weights,
     }

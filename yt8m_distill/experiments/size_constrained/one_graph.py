@@ -5,7 +5,6 @@ OUTPUT/ensemble/submission.csv   what it predicts for the final shards
 OUTPUT/ensemble/export.json      how it did
 """
 
-import json
 import os
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from yt8m_distill.checksums import checkpoint_checksum
 from yt8m_distill.data.batches import model_inputs
 from yt8m_distill.data.pipeline import ReadOptions, read_batches
+from yt8m_distill.experiments.kept_result import kept_result
 from yt8m_distill.experiments.size_constrained.choices import halves
 from yt8m_distill.experiments.size_constrained.members import quantized_run
 from yt8m_distill.export.exported_runs import export_runs
@@ -22,7 +22,6 @@ from yt8m_distill.inference.evaluate import evaluate
 from yt8m_distill.inference.served_model import load_served
 from yt8m_distill.inference.submit import write_video_submission
 from yt8m_distill.run_config import restore_model
-from yt8m_distill.written_aside import written_aside
 
 _BATCH = 512
 
@@ -54,15 +53,9 @@ def exported(runner, plans, weights):
         "shards": list(map(os.path.abspath, shards)),
     }
     path, files = os.path.join(runner.output_dir, "ensemble", "export.json"), paths(runner)
-    if os.path.exists(path) and all(map(os.path.exists, files.values())):
-        with open(path, encoding="utf-8") as file:
-            stored = json.load(file)
-        if stored["made_with"] == made_with:
-            return stored["result"]
-    result = _export(runs, weights, shards, files)
-    with written_aside(path) as file:
-        json.dump({"made_with": made_with, "result": result}, file, indent=1)
-    return result
+    if os.path.exists(path) and not all(map(os.path.exists, files.values())):
+        os.remove(path)
+    return kept_result(path, made_with, lambda: _export(runs, weights, shards, files))
 
 
 def _export(runs, weights, shards, files):

@@ -3,7 +3,6 @@
 OUTPUT/quantized/NAME.json  what was measured of the run NAME and its quantised twin
 """
 
-import json
 import os
 import statistics
 import time
@@ -14,6 +13,7 @@ from yt8m_distill.checksums import checkpoint_checksum
 from yt8m_distill.compression.stored_size import stored_bytes
 from yt8m_distill.experiments import plots
 from yt8m_distill.experiments.claims import Claim, Comparison, above, counted
+from yt8m_distill.experiments.kept_result import kept_result
 from yt8m_distill.experiments.layout import Table, cell, spread_note
 from yt8m_distill.experiments.size_constrained import published
 from yt8m_distill.experiments.size_constrained.choices import choose, halves
@@ -21,7 +21,6 @@ from yt8m_distill.experiments.size_constrained.members import quantized_run
 from yt8m_distill.experiments.size_constrained.runs import families, last_of
 from yt8m_distill.inference.evaluate import evaluate, make_evaluation_step
 from yt8m_distill.run_config import restore_model
-from yt8m_distill.written_aside import written_aside
 
 _CHANGE = 0.0002  # GAP; 0.00001 in the paper
 _LARGE = 20_000_000  # weights
@@ -64,11 +63,10 @@ def _measured(runner, plan, gap):
         "shards": list(map(os.path.abspath, runner.evaluation)),
     }
     path = os.path.join(runner.output_dir, "quantized", f"{plan.name}.json")
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as file:
-            stored = json.load(file)
-        if stored["made_with"] == made_with:
-            return stored["result"]
+    return kept_result(path, made_with, lambda: _measure(runner, plan, runs, gap))
+
+
+def _measure(runner, plan, runs, gap):
     models = {kind: restore_model(run) for kind, run in runs.items()}
     steps = {kind: make_evaluation_step(model, plan.features) for kind, model in models.items()}
     result = {kind: {"bytes": stored_bytes(run, models[kind]), "seconds": []} for kind, run in runs.items()}
@@ -83,8 +81,6 @@ def _measured(runner, plan, gap):
             if number:  # the first one compiles
                 result[kind]["seconds"].append(time.perf_counter() - begin)
     keras.backend.clear_session()
-    with written_aside(path) as file:
-        json.dump({"made_with": made_with, "result": result}, file, indent=1)
     return result
 
 
