@@ -86,13 +86,13 @@ distill: $(READY) $(DATA)  ## TEACHER=runs/NeXtVLAD MODEL=NeXtVLAD K=30 DISTILL=
 		$(if $(K),--sampled_frames=$(K)) $(if $(TRAIN_DATA),--train_data_pattern='$(TRAIN_DATA)') \
 		$(if $(EVAL_DATA),--eval_data_pattern='$(EVAL_DATA)') --train_dir=$(STUDENT) $(FLAGS)
 
-average: $(READY) $(DATA)  ## RUN=runs/NeXtVLAD: train on at a fifth of the learning rate, averaging, into RUN-ema
-	$(PYTHON) train.py --ema_source=$(RUN) --ema_half_life=$(HALF_LIFE) $(DATA_FLAGS) \
+average: $(READY) $(DATA)  ## RUN=runs/NeXtVLAD HALF_LIFE=2000 (empty: FLAGS has it): train on at a fifth of the rate, averaging, into RUN-ema
+	$(PYTHON) train.py --ema_source=$(RUN) $(if $(HALF_LIFE),--ema_half_life=$(HALF_LIFE)) $(DATA_FLAGS) \
 		$(if $(TRAIN_DATA),--train_data_pattern='$(TRAIN_DATA)') \
-		$(if $(EVAL_DATA),--eval_data_pattern='$(EVAL_DATA)') --train_dir=$(RUN)-ema $(FLAGS)
+		$(if $(EVAL_DATA),--eval_data_pattern='$(EVAL_DATA)') $(FLAGS)
 
 quantize: $(READY)  ## RUN=runs/NeXtVLAD EVAL_DATA='data/validate*.tfrecord': large weights in 8 bits, into RUN-8bit
-	$(PYTHON) -m yt8m_distill.bin.quantize --checkpoint=$(RUN) --output_dir=$(RUN)-8bit --overwrite \
+	$(PYTHON) -m yt8m_distill.bin.quantize --checkpoint=$(RUN) --output_dir=$(patsubst %/,%,$(RUN))-8bit --overwrite \
 		$(if $(EVAL_DATA),--eval_data_pattern='$(EVAL_DATA)') $(FLAGS)
 
 ensemble: $(READY)  ## MEMBERS=runs/A,runs/B SEARCH_DATA='data/validate*.tfrecord' EXPORT=exports/ensemble BUDGET=1024

@@ -38,6 +38,16 @@ def test_a_rule_leaves_small_weights_and_can_leave_large_ones():
     assert Policy("float16", min_elements=99).methods(WEIGHTS)["aggregator/hidden_bn/gamma"] == "float16"
 
 
+def test_weights_that_a_rule_names_are_not_free_to_change():
+    assert Policy(rules=(Rule("head", "kmeans"),)).unnamed(WEIGHTS) == ["aggregator/hidden/kernel"]
+
+
+@pytest.mark.parametrize("method", ["none", "uniform"])
+def test_nan_is_refused_whether_a_weight_is_converted_or_not(method):
+    with pytest.raises(InputError, match="bn/moving_variance holds 1 values that are NaN"):
+        store("bn/moving_variance", np.float32([1, np.nan]), method)
+
+
 def test_small_weights_may_be_halved_where_that_holds_them():
     weights = WEIGHTS | {"updates": np.full((), 1e9, "float32")}
     methods = Policy(small_method="float16").methods(weights)

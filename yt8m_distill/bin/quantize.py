@@ -85,6 +85,8 @@ def _policy():
         raise InputError(
             "--mix_to_fit needs --size_budget_mb, and --calibration_data_pattern to compare predictions on."
         )
+    if FLAGS.calibration_data_pattern and not FLAGS.mix_to_fit:
+        raise InputError("--calibration_data_pattern is read by --mix_to_fit alone: give both or neither.")
     if FLAGS.size_budget_mb is not None and FLAGS.size_budget_mb <= 0:
         raise InputError(f"--size_budget_mb={FLAGS.size_budget_mb}: expected a number above 0.")
     return Policy(FLAGS.quantize_method, FLAGS.min_elements, parse_rules(FLAGS.quantize_rules), FLAGS.small_weights)
@@ -106,7 +108,7 @@ def _methods(run, model, policy):
     shards = find_shards(FLAGS.calibration_data_pattern, "--calibration_data_pattern")
     reading, examples = flag_groups.reading_options(), FLAGS.calibration_examples
     divergence = PredictionDivergence(model, run.config.features, shards, examples, **reading)
-    mixed, found = mix(weights, methods, FLAGS.size_budget_mb * 2**20, divergence)
+    mixed, found = mix(weights, methods, policy.unnamed(weights), FLAGS.size_budget_mb * 2**20, divergence)
     if found:
         print(sensitivity_table(found, mixed))
     return mixed
@@ -133,8 +135,8 @@ def _require_fit(tensors):
     size = sum(tensor.num_bytes for tensor in tensors.values())
     if FLAGS.size_budget_mb is not None and size > FLAGS.size_budget_mb * 2**20:
         raise InputError(
-            f"over budget: {size / 2**20:,.1f} MiB of weights and --size_budget_mb={FLAGS.size_budget_mb:g}. "
-            f"{advice(tensors, size - FLAGS.size_budget_mb * 2**20)} Nothing was written."
+            f"over budget: {size / 2**20:,.4g} MiB of weights and --size_budget_mb={FLAGS.size_budget_mb:g}. "
+            f"{advice(tensors, size - FLAGS.size_budget_mb * 2**20, FLAGS.min_elements)} Nothing was written."
         )
     return size
 

@@ -11,6 +11,7 @@ from yt8m_distill.stored_weights import MIN_ELEMENTS, Affine, Codebook, Float16
 
 _CHUNK = 2**18  # values assigned together: 15 MB of temporaries at most
 _CAPS = 5  # cuts of the widest gaps' shares, each of which makes the sum smaller that sets the next one
+_LEAST_ROWS = 64  # of a channel: two numbers of its own are a byte for every eight of its values then
 _ROUNDS = 30  # of k-means; from where it starts, more change the error by less than 0.1 %
 
 
@@ -27,24 +28,29 @@ def quantize(name, array, method="uniform"):
       array: float32, any shape with at least one value.
       method: one of `METHODS`. `uniform` (the paper's), `quantile` and `kmeans` choose 256 values for the tensor, of
         which every value becomes the nearest; `per_channel` has 256 equal steps from the smallest to the largest value
-        of each channel (last axis). With the ending 4 they have 16 instead of 256. `float16` is a plain cast.
+        of each channel (last axis), and is `uniform` for channels of fewer than 64 values, vectors among them. With
+        the ending 4 they have 16 instead of 256. `float16` is a plain cast.
 
     Returns:
       Codebook, Affine or Float16. Values are assigned to a codebook before it is rounded to float32. A tensor of equal
       values has codes 0 and is exact.
 
     Raises:
-      InputError: an unknown method; NaN, infinity or nothing in the tensor; a value that float16 (up to 65504) cannot
-        hold.
+      InputError: an unknown method; NaN, infinity or nothing in the tensor; a value that float16 (up to 65504) or a
+        range that float32 cannot hold.
     """
     if method not in METHODS:
         raise InputError(f"There is no quantisation {method!r}: choose one of {', '.join(METHODS)}.")
-    _require_finite(name, array)
+    if not array.size:
+        raise InputError(f"{name} is empty: there is nothing to quantise.")
+    require_finite(name, array)
     if method == "float16":
         return _to_float16(name, array)
     bits = bits_of(method)
     if method.startswith("per_channel"):
-        return _by_channel(array, bits)
+        if array.ndim > 1 and array.size >= _LEAST_ROWS * array.shape[-1]:
+            return _by_channel(name, array, bits)
+        method = "uniform"
     codebook = CODEBOOKS[method.removesuffix("4")](array, 2**bits)
     codes = _assign_equal_steps(array, codebook) if method.startswith("uniform") else assign(array, codebook)
     return Codebook(codes, codebook.astype(np.float32))
@@ -63,9 +69,11 @@ def _to_float16(name, array):
     return Float16(half)
 
 
-def _by_channel(array, bits):
-    rows = array.reshape(-1, array.shape[-1] if array.ndim else 1)
+def _by_channel(name, array, bits):
+    rows = array.reshape(-1, array.shape[-1])
     low, high = rows.min(axis=0).astype(np.float64), rows.max(axis=0).astype(np.float64)
+    if (widest := float((high - low).max())) > np.finfo(np.float32).max:
+        raise InputError(f"{name} has a channel whose values span {widest:g}, more than float32 can hold.")
     step = ((high - low) / (2**bits - 1)).astype(np.float32)
     low = low.astype(np.float32)
     codes = np.empty(rows.shape, np.uint8)
@@ -164,9 +172,8 @@ def _as_near_on_the_left(values, entries, nearest):
     return (nearest > 0) & (np.abs(values - entries[left]) == np.abs(values - entries[nearest]))
 
 
-def _require_finite(name, array):
-    if not array.size:
-        raise InputError(f"{name} is empty: there is nothing to quantise.")
+def require_finite(name, array):
+    """Raises InputError where a tensor holds NaN or infinity."""
     if not np.isfinite(array).all():
         count = int(array.size - np.isfinite(array).sum())
         raise InputError(

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from yt8m_distill.compression.partial_quantization import METHODS, is_converted, quantize
+from yt8m_distill.compression.partial_quantization import METHODS, is_converted, quantize, require_finite
 from yt8m_distill.errors import InputError
 from yt8m_distill.stored_weights import MIN_ELEMENTS, Plain
 
@@ -55,6 +55,11 @@ class Policy:
             return "float16" if self.small_method == "float16" and _fits_float16(array) else KEPT
         return next((rule.method for rule in self.rules if re.search(rule.pattern, name)), self.method)
 
+    def unnamed(self, weights):
+        """Names of the weights that are converted and that no rule names."""
+        names = [name for name, array in weights.items() if is_converted(array, self.min_elements)]
+        return [name for name in names if not any(re.search(rule.pattern, name) for rule in self.rules)]
+
     def methods(self, weights):
         """{name: method} of {name: array}.
 
@@ -92,6 +97,8 @@ def store(name, array, method):
     """The stored tensor of a weight.
 
     Raises:
-      InputError: from `quantize`.
+      InputError: NaN or infinity in it, however it is stored; from `quantize`.
     """
+    if np.issubdtype(array.dtype, np.floating):
+        require_finite(name, array)
     return Plain(array) if method == KEPT else quantize(name, array, method)

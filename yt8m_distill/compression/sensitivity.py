@@ -28,7 +28,7 @@ class Sensitivity:
     saved: int
 
 
-def mix(weights, methods, budget, divergence, progress=True):
+def mix(weights, methods, names, budget, divergence, progress=True):
     """Stores weights in 4 bits until all fit into a budget.
 
     The weights that change the predictions least for each byte they save go first; then those that turn out not to be
@@ -37,6 +37,7 @@ def mix(weights, methods, budget, divergence, progress=True):
     Args:
       weights: {name: array}.
       methods: {name: method}, where it starts.
+      names: of the weights that may be stored in 4 bits.
       budget: bytes of all weights.
       divergence: function of {name: array}, weights that replace a model's own, to how far its predictions move.
       progress: whether to show a progress bar on stderr, where that is a terminal.
@@ -51,16 +52,16 @@ def mix(weights, methods, budget, divergence, progress=True):
     excess = sum(sizes.values()) - budget
     if excess <= 0:
         return dict(methods), []
-    names = [name for name, method in methods.items() if method != KEPT and bits_of(method) > 4]
+    names = [name for name in names if methods[name] == KEPT or bits_of(methods[name]) > 4]
     bar = tqdm(names, unit="weight", desc="sensitivity", disable=None if progress else True)
     found = [_sensitivity(name, weights[name], sizes[name], divergence) for name in bar]
-    found = sorted((one for one in found if one.saved > 0), key=lambda one: one.divergence / one.saved)
+    found = sorted((one for one in found if one), key=lambda one: one.divergence / one.saved)
     saving = sum(one.saved for one in found)
     if saving < excess:
         raise InputError(
             f"over budget: {sum(sizes.values()):,} bytes of weights, {sum(sizes.values()) - saving:,} with 4 bits "
-            f"wherever --min_elements allows, and --size_budget_mb means {budget:,.0f} bytes: make the model "
-            "smaller or raise the budget."
+            f"wherever --min_elements and --quantize_rules allow, and --size_budget_mb means {budget:,.0f} bytes: make "
+            "the model smaller or raise the budget."
         )
     chosen = _needed(found, excess)
     return {**methods, **{one.name: one.method for one in chosen}}, found
@@ -81,12 +82,14 @@ def _needed(found, excess):
 
 
 def _sensitivity(name, array, size, divergence):
+    """The Sensitivity of the better way, or None where neither saves anything."""
     tensors = {method: store(name, array, method) for method in FOUR_BITS}
     found = [
         Sensitivity(name, method, divergence({name: tensor.dequantize()}), size - tensor.num_bytes)
         for method, tensor in tensors.items()
+        if tensor.num_bytes < size
     ]
-    return min(found, key=lambda one: one.divergence)
+    return min(found, key=lambda one: one.divergence, default=None)
 
 
 def sensitivity_table(found, methods):

@@ -12,7 +12,7 @@ class Origin:
     Attributes:
       command: what made it, "quantize" or "average".
       sources: the runs it was made from, each with path, checksum and weight.
-      settings: {name: number or string}, what the command was told.
+      settings: {name: JSON value}, what the command was told and what came of it.
     """
 
     command: str
