@@ -84,7 +84,7 @@ def test_a_mix_fits_its_budget(outcomes, folder):
     [
         (
             "over budget",
-            r"over budget: 0.1 MiB of weights and --size_budget_mb=0.001. The largest weights are .* Nothing",
+            r"over budget: 0.0\d+ MiB of weights and --size_budget_mb=0.001. The largest weights are .* Nothing",
         ),
         ("the run itself", "run is a run that was trained: --overwrite leaves it. Give another --output_dir."),
         ("twice", "8 is quantised already, from .*run/checkpoints/ckpt-6: quantise that run instead."),
