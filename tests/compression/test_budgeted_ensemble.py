@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from compression.made_predictions import made_members
 
+from yt8m_distill.compression import budgeted_ensemble
 from yt8m_distill.compression.budgeted_ensemble import best_within
 from yt8m_distill.compression.weight_search import ascend, gap_of, single_weights
 from yt8m_distill.errors import InputError
@@ -42,11 +43,38 @@ def test_what_knows_nothing_does_not_join_though_it_fits(predictions):
     assert best_within(predictions, SIZES, 1000).weights[4] == 0
 
 
+def test_of_each_member_the_reserve_is_part_of_the_budget(predictions):
+    found = best_within(predictions, SIZES, 75, reserve=10)
+    chosen = np.flatnonzero(found.weights)
+    assert sum(SIZES[member] + 10 for member in chosen) <= 75
+    assert found.steps[-1].num_bytes == sum(SIZES[member] for member in chosen)  # without it they are told
+    with pytest.raises(InputError, match="no member fits"):
+        best_within(predictions, SIZES, 15, reserve=10)
+
+
+def test_a_member_that_makes_it_worse_is_not_kept(predictions, monkeypatch):
+    monkeypatch.setattr(budgeted_ensemble, "ascend", lambda _, weights: weights)
+    monkeypatch.setattr(budgeted_ensemble, "_gain", lambda weights, member, _: 1 / (1 + member))  # in their order
+    found = best_within(predictions, SIZES, 1000)
+    in_order = [np.arange(5) < count for count in range(1, 6)]
+    gaps = [gap_of(members / members.sum(), predictions) for members in in_order]
+    assert gaps[-1] < max(gaps)  # the last one knows nothing
+    assert found.steps[-1].gap == gap_of(found.weights, predictions) == pytest.approx(max(gaps))
+
+
+@pytest.mark.parametrize("videos", [1, 40])
+def test_a_half_without_a_label_is_bad_input(videos):
+    few = made_members(1.5, 2.0, videos=videos)
+    few.num_labels[few.folds(2, "budget") == 1] = 0
+    with pytest.raises(InputError, match=f"--search=greedy .* of {videos} none with a label"):
+        best_within(few, (1, 1), 2)
+
+
 def test_it_is_the_same_every_time(predictions):
     one, other = (best_within(predictions, SIZES, 70) for _ in range(2))
     assert one.steps == other.steps and (one.weights == other.weights).all()
 
 
 def test_where_nothing_fits_the_smallest_member_is_named(predictions):
-    with pytest.raises(InputError, match=r"no member fits .* the smallest has 0\.00 MiB and the budget is 0\.00 MiB"):
+    with pytest.raises(InputError, match=r"no member fits .* the smallest takes 0\.00 MiB and the budget is 0\.00 MiB"):
         best_within(predictions, SIZES, 9)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from compression.made_predictions import keep, made_labels, made_members, made_scores
 
-from yt8m_distill.compression.nested_search import marginal_gap, nested_gap, scored_fit
+from yt8m_distill.compression.nested_search import marginal_gap, nested_gap, score_of, scored_fit
 from yt8m_distill.compression.weight_search import ascend, equal_weights, gap_of, random_search
 from yt8m_distill.errors import InputError
 
@@ -56,6 +56,16 @@ def test_a_fit_is_scored_on_all_videos_and_on_the_folds():
     assert score.nested.marginal.shape == (3, 2)
     assert (score.nested.marginal[:, 0] > 0.1).all() and (abs(score.nested.marginal[:, 1]) < 0.01).all()
     assert (score.videos, score.proven) == (150, 1)
+    assert (score.marginal == score.nested.marginal.mean(axis=0)).all()
+
+
+def test_of_given_weights_nothing_is_called_held_out():
+    predictions = made_members(1.5, 2.0, videos=60)
+    weights = ascend(predictions)
+    score = score_of(weights, predictions)
+    assert score.nested is None
+    assert score.fitted == gap_of(weights, predictions)
+    assert (score.marginal == marginal_gap(weights, predictions)).all()
 
 
 def test_marginal_gap_is_what_is_lost_without_the_member():

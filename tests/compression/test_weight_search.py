@@ -55,6 +55,15 @@ def test_where_the_best_classes_are_proven_to_be_kept_gap_is_exact():
     assert gap_of(weights, enough) == _metric(weights, predictions, labels)
 
 
+@pytest.mark.parametrize(("kept", "proven"), [(5, 0), (19, 0), (30, 1), (None, 1)])
+def test_of_fewer_than_twenty_kept_classes_nothing_is_proven_but_where_all_are_kept(kept, proven):
+    random = np.random.default_rng(3)
+    labels = made_labels(random, videos=40, classes=31 if kept else 7)
+    sure = np.where(np.arange(labels.shape[1]) < 25, 0.5, 0.1) * made_scores(random, labels, 0.1)
+    predictions = np.where(np.arange(labels.shape[1]) < 25, 0.5 + sure, sure).astype(np.float32)[None]
+    assert share_proven([1.0], keep(predictions, labels, kept)) == proven
+
+
 def test_a_member_that_knows_nothing_is_left_out():
     predictions = made_members(1.5, None, 1.5)
     weights = ascend(predictions)

@@ -128,9 +128,26 @@ def test_a_file_of_something_else_is_bad_input(runs, shards, tmp_path):
     path.write_text("nothing")
     with pytest.raises(InputError, match="holds no predictions of members"):
         stored_predictions(str(path), runs, shards, **QUIET)
+    with open(path, "wb") as file:
+        np.save(file, np.zeros(1))
+    with pytest.raises(InputError, match="holds no predictions of members"):
+        stored_predictions(str(path), runs, shards, **QUIET)
     np.savez(path, ids=np.zeros(1))
     with pytest.raises(InputError, match="holds no predictions of members"):
         stored_predictions(str(path), runs, shards, **QUIET)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_file_is_bad_input(damage, stored, runs, shards, tmp_path):
+    content, path, refused = pathlib.Path(stored[0]).read_bytes(), tmp_path / "predictions.npz", 0
+    for place in range(10, len(content), 97):
+        rest = b"" if damage == "cut" else bytes([content[place] ^ 255]) + content[place + 1 :]
+        path.write_bytes(content[:place] + rest)
+        try:
+            stored_predictions(str(path), runs, shards, kept=6, **QUIET)
+        except InputError:
+            refused += 1
+    assert refused > len(content) // 97 // 2  # not every byte of a zip file counts
 
 
 def test_what_cannot_be_weighed_is_bad_input(models, shards):

@@ -34,8 +34,8 @@ class BudgetedEnsemble:
     steps: tuple[Step, ...]
 
 
-def best_within(predictions, sizes, budget):
-    """Grows an ensemble by the member that gains most, as long as one fits, and keeps the better of two.
+def best_within(predictions, sizes, budget, reserve=0):
+    """Grows an ensemble by the member that gains most, as long as one fits and gains, and keeps the best of two ways.
 
     One is grown by what a member gains in GAP, the other by gain per byte. A gain is held out: the new member's share
     is chosen on one half of the videos (by a hash of their ids) and the gain read on the other half, both ways. Once a
@@ -46,40 +46,57 @@ def best_within(predictions, sizes, budget):
       predictions: KeptPredictions.
       sizes: bytes of each member.
       budget: bytes that the members may have together.
+      reserve: bytes of the budget that each member takes besides.
 
     Returns:
       A BudgetedEnsemble; on these videos its GAP is never below that of the best member that fits.
 
     Raises:
-      InputError: no member fits.
+      InputError: no member fits, or half of the videos hold no label.
     """
-    fitting = [member for member, size in enumerate(sizes) if size <= budget]
+    fitting = [member for member, size in enumerate(sizes) if size + reserve <= budget]
     if not fitting:
         raise InputError(
-            f"no member fits into --size_budget_mb: the smallest has {min(sizes) / 2**20:,.2f} MiB and the budget is "
-            f"{budget / 2**20:,.2f} MiB. Quantise the members or raise the budget."
+            f"no member fits into --size_budget_mb: the smallest takes {(min(sizes) + reserve) / 2**20:,.2f} MiB "
+            f"and the budget is {budget / 2**20:,.2f} MiB. Quantise the members or raise the budget."
         )
-    in_half = predictions.folds(2, _PURPOSE)
-    halves = [predictions.select(in_half == half) for half in (0, 1)]
+    halves = _labelled_halves(predictions)
     single = single_weights(predictions, fitting)
     alone = Step(int(single.argmax()), sizes[int(single.argmax())], gap_of(single, predictions))
-    grown = [_grown(predictions, halves, sizes, budget, costs) for costs in (np.ones(len(sizes)), np.asarray(sizes))]
-    return max([*grown, BudgetedEnsemble(single, (alone,))], key=lambda found: found.steps[-1].gap)
+
+    def affordable(weights, left):
+        room = budget - _num_bytes(weights, sizes) - reserve * np.count_nonzero(weights)
+        return [member for member in left if sizes[member] + reserve <= room]
+
+    grown = [_grown(predictions, halves, sizes, affordable, costs) for costs in (np.ones(len(sizes)), np.array(sizes))]
+    return max([BudgetedEnsemble(single, (alone,)), *grown], key=lambda found: found.steps[-1].gap)
 
 
-def _grown(predictions, halves, sizes, budget, costs):
-    """The BudgetedEnsemble that grows by the highest gain / cost."""
-    weights, steps, left = np.zeros(len(sizes)), [], list(range(len(sizes)))
-    while affordable := [m for m in left if _num_bytes(weights, sizes) + sizes[m] <= budget]:
-        gains = [_gain(weights, member, halves) for member in affordable]
-        best = max(range(len(gains)), key=lambda i: gains[i] / costs[affordable[i]])
+def _labelled_halves(predictions):
+    in_half = predictions.folds(2, _PURPOSE)
+    halves = [predictions.select(in_half == half) for half in (0, 1)]
+    if not all(half.num_labels.any() for half in halves):
+        raise InputError(
+            f"--search=greedy compares halves of the videos, and of {len(in_half):,} none with a label falls into one "
+            "of them: give fewer --folds or more data."
+        )
+    return halves
+
+
+def _grown(predictions, halves, sizes, affordable, costs):
+    """The best BudgetedEnsemble on the way of the one that grows by the highest gain / cost."""
+    weights, steps, left, found = np.zeros(len(sizes)), (), list(range(len(sizes))), []
+    while there := affordable(weights, left):
+        gains = [_gain(weights, member, halves) for member in there]
+        best = max(range(len(gains)), key=lambda i: gains[i] / costs[there[i]])
         if steps and gains[best] <= 0:
             break
-        added = affordable[best]
+        added = there[best]
         left.remove(added)
         weights = ascend(predictions, _joined(weights, added, 1 / (1 + np.count_nonzero(weights))))
-        steps.append(Step(added, _num_bytes(weights, sizes), gap_of(weights, predictions)))
-    return BudgetedEnsemble(weights, tuple(steps))
+        steps += (Step(added, _num_bytes(weights, sizes), gap_of(weights, predictions)),)
+        found.append(BudgetedEnsemble(weights, steps))
+    return max(found, key=lambda ensemble: ensemble.steps[-1].gap)
 
 
 def _gain(weights, member, halves):

@@ -3,6 +3,8 @@
 import dataclasses
 import hashlib
 import json
+import zipfile
+import zlib
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from yt8m_distill.errors import InputError
 from yt8m_distill.written_aside import written_aside
 
 _ARRAYS = ("ids", "scores", "floors", "hits", "num_labels")
+_DAMAGE = (ValueError, LookupError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +86,7 @@ def read_kept(path, made_from):
             return KeptPredictions(*(file[name] for name in _ARRAYS))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, KeyError, EOFError) as error:
+    except _DAMAGE as error:
         raise InputError(f"{path} holds no predictions of members: {error}. Remove it or give another file.") from error
 
 

@@ -94,8 +94,10 @@ class Score:
       videos: their number.
       proven: share of them whose 20 best classes are certain to be known, see `weight_search.share_proven`.
       own: GAP of each member alone.
-      equal, fitted: GAP of equal weights, and of those that were fitted to all videos, on all videos.
-      nested: NestedGap of the fit.
+      equal, fitted: GAP of equal weights, and of those that were found or given, on all videos.
+      marginal: float64 (members,), `marginal_gap` on videos that weights were not fitted to, the mean of the folds; of
+        given weights on all videos.
+      nested: NestedGap of the fit; None for given weights, which may have been fitted to any of these videos.
     """
 
     videos: int
@@ -103,13 +105,23 @@ class Score:
     own: tuple[float, ...]
     equal: float
     fitted: float
-    nested: NestedGap
+    marginal: np.ndarray
+    nested: NestedGap | None = None
 
 
 def scored_fit(fit, predictions, folds=5, progress=True):
     """(weights fitted to all videos, their Score); arguments as in `nested_gap`."""
     nested = nested_gap(fit, predictions, folds, progress)
     weights = fit(predictions)
+    return weights, _score(weights, predictions, nested.marginal.mean(axis=0), nested)
+
+
+def score_of(weights, predictions):
+    """The Score of given weights, without a word on videos that they have not seen."""
+    return _score(weights, predictions, marginal_gap(weights, predictions))
+
+
+def _score(weights, predictions, marginal, nested=None):
     own = tuple(gap_of(alone, predictions) for alone in np.eye(predictions.num_members))
-    equal, fitted = (gap_of(w, predictions) for w in (equal_weights(predictions), weights))
-    return weights, Score(len(predictions.ids), share_proven(weights, predictions), own, equal, fitted, nested)
+    equal, gap = (gap_of(w, predictions) for w in (equal_weights(predictions), weights))
+    return Score(len(predictions.ids), share_proven(weights, predictions), own, equal, gap, marginal, nested)

@@ -60,11 +60,13 @@ def weighted_mean(weights, scores):
 def share_proven(weights, predictions):
     """The share of videos whose 20 best classes under these weights are certain to be among those kept.
 
-    A class that was left out has at most the weighted mean of the members' `floors`.
+    A class that was left out has at most the weighted mean of the members' `floors`. Fewer than 20 are certain where
+    none was left out.
     """
     mean, bound = weighted_mean(weights, predictions.scores), weighted_mean(weights, predictions.floors)
-    lowest = np.partition(mean, -TOP_K, axis=1)[:, -TOP_K] if mean.shape[1] > TOP_K else mean.min(axis=1)
-    return float(np.mean(lowest > bound))
+    if mean.shape[1] < TOP_K:
+        return float(np.mean(np.isneginf(bound)))
+    return float(np.mean(np.partition(mean, -TOP_K, axis=1)[:, -TOP_K] > bound))
 
 
 def settled(weights):

@@ -43,10 +43,10 @@ class EnsembleReport:
     def records(self):
         """A dict for each member, with the keys member, model, MB, % of all, weight, marginal GAP, GAP.
 
-        "% of all" is 0 for a member that is left out; the marginal GAP is the mean over the folds, each held out.
+        "% of all" is 0 for a member that is left out; marginal GAP as in `Score.marginal`.
         """
         blank = [""] * len(self.members)
-        marginal = self.score.nested.marginal.mean(axis=0).tolist() if self.score else blank
+        marginal = self.score.marginal.tolist() if self.score else blank
         own = self.score.own if self.score else blank
         rows = []
         for member, weight, *gaps in zip(self.members, self.weights, marginal, own, strict=True):
@@ -56,7 +56,7 @@ class EnsembleReport:
         return rows
 
     def text(self):
-        """The table, and below it the GAP of the best member, of equal weights and of these, fitted and held out."""
+        """The table, and below it the GAP of the best member, of equal weights and of these; held out where fitted."""
         rows = [[*_COLUMNS], *(_cells(record) for record in self.records())]
         rows.append(["all", "", f"{self.num_bytes / MB:,.1f}", "100.00%", f"{sum(self.weights):.4f}"])
         lines = [aligned(rows), *(_step_line(step) for step in self.search.get("steps", ()))]
@@ -72,16 +72,17 @@ class EnsembleReport:
             writer.writeheader()
             writer.writerows(self.records())
         with written_aside(path) as file:
-            json.dump(self._to_dict(), file, indent=2, default=np.ndarray.tolist)
+            json.dump({"members": self._weighed(), **self.findings()}, file, indent=2)
             file.write("\n")
 
-    def _to_dict(self):
-        members = [
-            {**dataclasses.asdict(member), "weight": weight}
-            for member, weight in zip(self.members, self.weights, strict=True)
-        ]
+    def findings(self):
+        """{"search", "score" where there is one} for JSON: how the weights were found, and how they do."""
         score = {"score": dataclasses.asdict(self.score)} if self.score else {}
-        return {"members": members, "search": self.search, **score}
+        return json.loads(json.dumps({"search": self.search, **score}, default=np.ndarray.tolist))
+
+    def _weighed(self):
+        weighed = zip(self.members, self.weights, strict=True)
+        return [{**dataclasses.asdict(member), "weight": weight} for member, weight in weighed]
 
 
 def _cells(record):
@@ -95,6 +96,26 @@ def _step_line(step):
 
 def _summary(score, method):
     """Lines of the Score."""
+    lines = _held_out(score, method) if score.nested else _on_these_videos(score, method)
+    return [*lines, f"the 20 best classes are certain to be known for {score.proven:.2%} of the videos"]
+
+
+def _on_these_videos(score, method):
+    rows = [
+        ["GAP@20", f"on these {score.videos:,} videos"],
+        ["best member", f"{max(score.own):.5f}"],
+        ["equal weights", f"{score.equal:.5f}"],
+        [f"weights ({method})", f"{score.fitted:.5f}"],
+    ]
+    return [
+        aligned(rows),
+        f"gain over equal weights: {score.fitted - score.equal:+.5f} on these videos; nothing is held out: the weights "
+        "may have been fitted to them",
+        "marginal GAP: without the member, the others' weights in proportion; on these videos",
+    ]
+
+
+def _held_out(score, method):
     nested = score.nested
     folds = len(nested.held_out)
     rows = [
@@ -110,5 +131,4 @@ def _summary(score, method):
         f"gain over the best member, held out: {(nested.held_out - nested.single).mean():+.5f}",
         "marginal GAP: without the member, the others' weights in proportion; held out, mean of the folds, each with "
         "weights of its own",
-        f"the 20 best classes are certain to be known for {score.proven:.2%} of the videos",
     ]
