@@ -47,9 +47,9 @@ def weighed_ensemble(data, runner, plans, seed):
     """The ensemble of the quantised runs of {name: Plan}, from files where they hold it.
 
     Returns:
-      {"members": as `EnsembleReport.records` has them, "weights": by name, "gaps": {way: {"search", "held out",
-      "final": GAP}}, "proven": share of the final videos whose best classes are certain to be known, "bytes", "budget"
-      and "float": bytes of the members, of the budget, of all candidates in float32}.
+      {"members": as `EnsembleReport.records` has them, "weights": by name, "gaps": {way: {"search", "final" and, where
+      folds were searched, "held out": GAP}}, "proven": share of the final videos whose best classes are certain to be
+      known, "bytes", "budget" and "float": bytes of the members, of the budget, of all candidates in float32}.
     """
     runs = [quantized_run(runner, plan) for plan in plans.values()]
     made_with = {
@@ -88,24 +88,31 @@ def _predictions(runner, runs, name):
 
 
 def _weigh(members, search, final, budget, path):
-    found = {name: scored_fit(fit, search, _FOLDS) for name, fit in _ways(members, budget).items()}
-    steps = best_within(search, [member.num_bytes for member in members], budget).steps
-    weights, score = found[CHOSEN]
+    grown = _Grown([member.num_bytes for member in members], budget)
+    weights, score = scored_fit(grown, search, _FOLDS)
     settings = {"method": "greedy", "budget": budget, "folds": _FOLDS}
-    settings["steps"] = [dataclasses.asdict(step) | {"added": members[step.added].name} for step in steps]
+    settings["steps"] = [dataclasses.asdict(step) | {"added": members[step.added].name} for step in grown.steps]
     report = EnsembleReport(members, tuple(map(float, weights)), settings, score)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     report.write(path)
+    ways = {
+        SINGLE: single_weights(search),
+        EQUAL: equal_weights(search),
+        RANDOM: random_search(search, _TRIALS),
+        SEARCHED: ascend(search),
+        CHOSEN: weights,
+    }
+    held_out = {SINGLE: score.nested.single, EQUAL: score.nested.equal, CHOSEN: score.nested.held_out}
     return {
         "members": report.records(),
         "weights": {member.name: float(weight) for member, weight in zip(members, weights, strict=True)},
         "gaps": {
             name: {
-                "search": of.fitted,
-                "held out": float(of.nested.held_out.mean()),
-                "final": float(gap_of(fitted, final)),
+                "search": float(gap_of(of, search)),
+                **({"held out": float(held_out[name].mean())} if name in held_out else {}),
+                "final": float(gap_of(of, final)),
             }
-            for name, (fitted, of) in found.items()
+            for name, of in ways.items()
         },
         "proven": share_proven(weights, final),
         "bytes": report.num_bytes,
@@ -113,13 +120,13 @@ def _weigh(members, search, final, budget, path):
     }
 
 
-def _ways(members, budget):
-    """{name: function of KeptPredictions to weights}."""
-    sizes = [member.num_bytes for member in members]
-    return {
-        SINGLE: single_weights,
-        EQUAL: equal_weights,
-        RANDOM: lambda predictions: random_search(predictions, _TRIALS),
-        SEARCHED: ascend,
-        CHOSEN: lambda predictions: best_within(predictions, sizes, budget).weights,
-    }
+class _Grown:
+    """The members that fit into a budget, and their weights; keeps the `steps` that led to the last ones."""
+
+    def __init__(self, sizes, budget):
+        self._sizes, self._budget, self.steps = sizes, budget, ()
+
+    def __call__(self, predictions):
+        found = best_within(predictions, self._sizes, self._budget)
+        self.steps = found.steps
+        return found.weights

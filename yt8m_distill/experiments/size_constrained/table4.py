@@ -92,7 +92,8 @@ def _summary(found, graph):
     rows = [["GAP of", "searched shards", "held out in five folds", "final shards"]]
     first, *_ = found
     for way in found[first]["gaps"]:
-        rows.append([way, *(cell(_gap(found, way, column), 5) for column in _COLUMNS)])
+        there = found[first]["gaps"][way]
+        rows.append([way, *(cell(_gap(found, way, c), 5) if c in there else "" for c in _COLUMNS)])
     rows.append([f"one graph, quantised (seed {first})", "", "", f"{graph['gap']:.5f}"])
     one = found[first]
     return (
@@ -117,8 +118,8 @@ def _records(found, graph):
     rows += [
         {"row": way, "condition": column, "source": "here", "seed": seed, "GAP": of["gaps"][way][column]}
         for seed, of in found.items()
-        for way in of["gaps"]
-        for column in _COLUMNS
+        for way, gaps in of["gaps"].items()
+        for column in gaps
     ]
     first, *_ = found
     rows.append({"row": "one graph", "condition": "final", "source": "here", "seed": first, "GAP": graph["gap"]})
@@ -158,5 +159,6 @@ def _claims(found, graph):
 
 def _bars(found):
     return {
-        way: {column: _gap(found, way, column) for column in _COLUMNS} for way in next(iter(found.values()))["gaps"]
+        way: {column: _gap(found, way, column) for column in gaps}
+        for way, gaps in next(iter(found.values()))["gaps"].items()
     }
