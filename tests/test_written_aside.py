@@ -5,7 +5,7 @@ import os
 import pytest
 
 from yt8m_distill.errors import InputError
-from yt8m_distill.written_aside import folder_aside
+from yt8m_distill.written_aside import folder_aside, require_replaceable
 
 
 def fill(directory, text="new", **options):
@@ -51,3 +51,41 @@ def test_what_fails_leaves_the_old_one_and_nothing_else(tmp_path):
         1 / 0  # noqa: B018
     assert (tmp_path / "made" / "mark.txt").read_text() == "new"
     assert os.listdir(tmp_path) == ["made"]
+
+
+def test_a_symbolic_link_stays_and_what_it_leads_to_is_replaced(tmp_path):
+    fill(tmp_path / "made")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "link").symlink_to(tmp_path / "made")
+    fill(tmp_path / "elsewhere" / "link", "newer", overwrite=True)
+    assert (tmp_path / "elsewhere" / "link").is_symlink()
+    assert (tmp_path / "made" / "mark.txt").read_text() == "newer"
+    assert os.listdir(tmp_path / "elsewhere") == ["link"] and sorted(os.listdir(tmp_path)) == ["elsewhere", "made"]
+
+
+@pytest.mark.parametrize(
+    ("directory", "message"),
+    [
+        ("{}/file/made", "file is no folder"),
+        ("{}/file/not/yet/made", "file is no folder"),
+        ("{}/locked/not/yet/made", "locked is not writable"),
+        ("{}/locked/link", "locked is not writable"),
+        ("/", "/ is a mount point"),
+        ("s3://bucket/made", "s3://bucket/made is not on a local disk"),
+        ("gs:/bucket/made", "is not on a local disk"),  # as os.path.normpath leaves it
+    ],
+)
+def test_where_no_folder_can_be_made_is_known_before_the_work(directory, message, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "locked" / "link").symlink_to("made")
+    # Tests may run as root, who may write anywhere.
+    monkeypatch.setattr(os, "access", lambda path, mode: not path.endswith("locked"))
+    with pytest.raises(InputError, match=message):
+        require_replaceable(directory.replace("{}", str(tmp_path)), "mark.txt", overwrite=True)
+    assert sorted(os.listdir(tmp_path)) == ["file", "locked"]
+
+
+def test_folders_on_the_way_are_made(tmp_path):
+    fill(tmp_path / "not" / "yet" / "made")
+    assert os.listdir(tmp_path / "not" / "yet") == ["made"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 
 from yt8m_distill.errors import InputError
@@ -47,15 +48,15 @@ def folder_aside(directory, mark, overwrite=False):
     """A folder to fill; it takes the name `directory` when the block ends, and goes when the block raises.
 
     Args:
-      directory: the name; a folder of that name that is empty gives way.
+      directory: the name; a folder of that name that is empty gives way. Of a symbolic link it is what that leads to.
       mark: a file that tells folders of this kind from others, which are never replaced.
       overwrite: whether an earlier folder of this kind gives way too, once the new one is complete.
 
     Raises:
       InputError: `directory` holds something that does not give way.
     """
-    directory = os.path.normpath(directory)
     require_replaceable(directory, mark, overwrite)
+    directory = os.path.realpath(directory)
     aside, old = (f"{directory}.{os.getpid()}.{ending}" for ending in ("partial", "old"))
     os.makedirs(aside)
     try:
@@ -69,10 +70,26 @@ def folder_aside(directory, mark, overwrite=False):
 
 
 def require_replaceable(directory, mark, overwrite=False):
-    """Raises InputError unless `folder_aside` may write a folder: to be called before the work too."""
+    """Raises InputError unless `folder_aside` may and can write a folder: to be called before the work too."""
+    if re.match(r"[a-z][a-z0-9+.-]+:/", directory):
+        raise InputError(f"{directory} is not on a local disk: give a local folder, and copy it there.")
+    _require_room(os.path.realpath(directory), directory)
     if not os.path.exists(directory) or (os.path.isdir(directory) and not os.listdir(directory)):
         return
     if not os.path.exists(os.path.join(directory, mark)):
         raise InputError(f"{directory} exists and holds no {mark}: give another --output_dir.")
     if not overwrite:
         raise InputError(f"{directory} is there already: give another --output_dir, or --overwrite.")
+
+
+def _require_room(real, directory):
+    """Raises InputError where no folder `real` can be made, or renamed, beside others."""
+    if os.path.ismount(real):
+        raise InputError(f"{directory} is a mount point, which cannot be replaced: give a folder in it.")
+    parent = os.path.dirname(real)
+    while not os.path.lexists(parent):
+        parent = os.path.dirname(parent)
+    if not os.path.isdir(parent):
+        raise InputError(f"{directory} cannot be written: {parent} is no folder. Give another --output_dir.")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(f"{directory} cannot be written: the folder {parent} is not writable.")
