@@ -8,7 +8,7 @@ from made_runs import FRAME, NUM_CLASSES, SEGMENT, VIDEO, make_config, make_vide
 
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters import registry
-from yt8m_distill.run_config import RunConfig, find_run, load_config, restore_model, save_config
+from yt8m_distill.run_config import NothingThereError, RunConfig, find_run, load_config, restore_model, save_config
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_a_config_that_is_none_is_bad_input(text, tmp_path):
 def test_a_directory_without_a_config_is_no_run(tmp_path):
     (tmp_path / "file").write_text("")
     for path in (tmp_path, tmp_path / "missing", tmp_path / "file"):
-        with pytest.raises(InputError, match="no run directory"):
+        with pytest.raises(NothingThereError, match="no run directory"):
             find_run(str(path))
     with pytest.raises(InputError, match="--checkpoint is empty"):
         find_run(None)
@@ -81,11 +81,14 @@ def test_a_checkpoint_is_found_from_within_the_run_directory(run, monkeypatch):
 
 
 def test_a_missing_checkpoint_is_bad_input(run, tmp_path):
-    with pytest.raises(InputError, match="no such checkpoint"):
+    with pytest.raises(NothingThereError, match="no such checkpoint"):
         find_run(f"{run[0]}/checkpoints/ckpt-3")
     save_config(run[1].config, str(tmp_path))
-    with pytest.raises(InputError, match="holds no checkpoint yet"):
+    with pytest.raises(NothingThereError, match="holds no checkpoint yet"):
         find_run(str(tmp_path))
+    with pytest.raises(InputError, match="holds no average") as caught:
+        find_run(str(tmp_path), use_ema=True)
+    assert not isinstance(caught.value, NothingThereError), "no checkpoint to come will have one"
 
 
 def test_a_restored_model_has_the_weights_of_its_checkpoint(run):

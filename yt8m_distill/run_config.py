@@ -23,6 +23,10 @@ from yt8m_distill.spec import FeatureSpec
 from yt8m_distill.written_aside import written_aside
 
 
+class NothingThereError(InputError):
+    """There is no config.json, or no checkpoint: both may come yet, where a run is being started."""
+
+
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
     """What `config.json` holds.
@@ -98,14 +102,17 @@ def load_config(run_dir):
     """Reads RUN/config.json.
 
     Raises:
-      InputError: it is missing, not JSON, or holds something that this version does not know.
+      NothingThereError: it is missing.
+      InputError: it is not JSON, or holds something that this version does not know.
     """
     path = config_path(run_dir)
     try:
         with open(path, encoding="utf-8") as file:
             return RunConfig.from_dict(json.load(file))
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{run_dir} is no run directory: it has no config.json. Train one with train.py.") from None
+        raise NothingThereError(
+            f"{run_dir} is no run directory: it has no config.json. Train one with train.py."
+        ) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, TypeError, KeyError, AttributeError, InputError) as error:
@@ -145,6 +152,15 @@ def checkpoint_step(prefix):
     return int(re.search(r"ckpt-(\d+)$", prefix).group(1))
 
 
+def split_checkpoint(path):
+    """(run directory, prefix of the checkpoint named or None) of what `--checkpoint` says; either may not exist."""
+    path = path.rstrip("/") or path
+    named = re.search(r"^(?:(.*)/)?checkpoints/ckpt-\d+(\.index)?$", path)
+    if not named:
+        return path, None
+    return "." if named.group(1) is None else named.group(1) or "/", path.removesuffix(".index")
+
+
 def find_run(path, use_ema=False):
     """Finds the checkpoint that `--checkpoint` means.
 
@@ -153,24 +169,23 @@ def find_run(path, use_ema=False):
       use_ema: whether the averaged weights in it are meant.
 
     Raises:
-      InputError: there is no such run directory or no such checkpoint, or the run has no average.
+      NothingThereError: there is no such run directory or no such checkpoint.
+      InputError: its config.json cannot be used, or the run has no average.
     """
     if not path:
         raise InputError("--checkpoint is empty: name a run directory, such as runs/NeXtVLAD.")
-    path = path.rstrip("/")
-    named = re.search(r"^(?:(.*)/)?checkpoints/ckpt-\d+(\.index)?$", path)
-    run_dir = (named.group(1) or ".") if named else path
+    run_dir, prefix = split_checkpoint(path)
     config = load_config(run_dir)
-    prefix = path.removesuffix(".index") if named else newest_checkpoint(run_dir)
-    if prefix is None:
-        raise InputError(f"{path} holds no checkpoint yet: {checkpoint_dir(run_dir)} lists none.")
-    if not _on_disk(prefix):
-        raise InputError(f"{path}: there is no such checkpoint; {run_dir} alone means the newest one.")
     if use_ema and (config.origin or config.training.average_decay is None):
         raise InputError(
             f"{run_dir} holds no average of its weights: it was not trained with --ema_half_life or --ema_decay. Leave "
             "out --use_ema, or go on from it with train.py --ema_source."
         )
+    prefix = prefix or newest_checkpoint(run_dir)
+    if prefix is None:
+        raise NothingThereError(f"{path} holds no checkpoint yet: {checkpoint_dir(run_dir)} lists none.")
+    if not _on_disk(prefix):
+        raise NothingThereError(f"{path}: there is no such checkpoint; {run_dir} alone means the newest one.")
     return Run(run_dir, config, prefix, checkpoint_step(prefix), use_ema)
 
 

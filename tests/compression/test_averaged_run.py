@@ -78,9 +78,9 @@ def test_other_models_have_no_mean(made, tmp_path):
         (
             "wider",
             {"hidden_batch_norm": True, "num_hidden_units": 65},
-            r"hidden/kernel is \(24, 65\) in checkpoint 2 and \(24, 64\)",
+            "with num_hidden_units=64 and .* of one with num_hidden_units=65",
         ),
-        ("plain", {}, "Checkpoint 2 and checkpoint 1 do not both have .*bn/beta"),
+        ("plain", {}, "with hidden_batch_norm=True and .* of one with hidden_batch_norm=False"),
         (
             "dropping",
             {"hidden_batch_norm": True, "hidden_dropout": 0.25},
@@ -92,10 +92,17 @@ def test_other_models_have_no_mean(made, tmp_path):
             averaged_model([runs[0], find_run(str(tmp_path / name))])
 
 
+def test_runs_on_other_data_have_no_mean(made, tmp_path):
+    spec = dataclasses.replace(VIDEO, names=("mean_audio", "mean_rgb"), sizes=(16, 8))
+    _write_untrained(make_config(spec=spec, overrides={"hidden_batch_norm": True}), str(tmp_path / "other"))
+    with pytest.raises(InputError, match=r"names=\('mean_rgb', 'mean_audio'\) and .*other.* names=\('mean_audio'"):
+        averaged_model([made[1][0], find_run(str(tmp_path / "other"))])
+
+
 def test_a_quantised_run_is_refused(made):
     [source, *_] = made[1]
     config = dataclasses.replace(source.config, origin=Origin("quantize", (types.SimpleNamespace(path="runs/a"),), {}))
-    with pytest.raises(InputError, match=r"is quantised, .* were made from \(runs/a\)"):
+    with pytest.raises(InputError, match=r"is quantised, .* average the run that it was made from instead, runs/a"):
         averaged_model([source, dataclasses.replace(source, config=config)])
 
 

@@ -7,19 +7,16 @@ import numpy as np
 import pytest
 from made_runs import VIDEO, make_config, make_videos, train, video_record, write_shards
 
-from yt8m_distill.compression.made_run import require_makeable
+from yt8m_distill.compression.averaged_run import write_averaged_run
+from yt8m_distill.compression.made_run import require_makeable, require_unquantized
 from yt8m_distill.compression.policy import Policy, store
-from yt8m_distill.compression.quantized_run import (
-    quantize_model,
-    require_unquantized,
-    weights_of,
-    write_quantized_run,
-)
+from yt8m_distill.compression.quantized_run import quantize_model, weights_of, write_quantized_run
 from yt8m_distill.compression.size_advice import advice
 from yt8m_distill.errors import InputError
 from yt8m_distill.inference.divergence import PredictionDivergence
 from yt8m_distill.run_config import find_run, load_config, restore_model
 from yt8m_distill.stored_weights import Codebook, read_stored
+from yt8m_distill.training.ema_source import averaging_params
 from yt8m_distill.training.run_directory import prepare
 
 LARGE = "aggregator/hidden/kernel"
@@ -80,21 +77,38 @@ def test_the_run_says_where_it_comes_from(run, quantized):
 
 
 def test_codes_are_not_coded_again_nor_trained_on(quantized, run):
-    with pytest.raises(InputError, match=r"is quantised already, from .*float.*: quantise that run"):
-        require_unquantized(quantized[0])
-    require_unquantized(run)
+    with pytest.raises(InputError, match=r"is quantised, .* quantise the run that .* instead, .*float/checkpoints"):
+        require_unquantized(quantized[0], "quantise")
+    require_unquantized(run, "quantise")
+    with pytest.raises(InputError, match=r"is quantised, .* go on from the run that .* instead, .*float/checkpoints"):
+        averaging_params(quantized[0])
     with pytest.raises(InputError, match="holds weights that quantize made, not a run that could be trained on"):
         prepare(dataclasses.replace(run.config, origin=None), quantized[0].directory)
 
 
 def test_only_made_runs_are_written_over(run, quantized):
-    require_makeable(quantized[0].directory, overwrite=True)
+    require_makeable(quantized[0].directory, "quantize", [run.directory], overwrite=True)
     with pytest.raises(InputError, match="is there already"):
-        require_makeable(quantized[0].directory)
-    with pytest.raises(InputError, match="is a run that was trained: --overwrite leaves it"):
-        require_makeable(run.directory, overwrite=True)
+        require_makeable(quantized[0].directory, "quantize", [])
+    with pytest.raises(InputError, match="that quantize made: --overwrite of average leaves it"):
+        require_makeable(quantized[0].directory, "average", [], overwrite=True)
+    with pytest.raises(InputError, match="is a run that was trained: --overwrite of quantize leaves it"):
+        require_makeable(run.directory, "quantize", [], overwrite=True)
     with pytest.raises(InputError, match="--output_dir is empty"):
-        require_makeable(None)
+        require_makeable(None, "quantize", [])
+
+
+def test_a_run_never_takes_the_place_of_its_source(run, tmp_path):
+    model, mean = restore_model(run), str(tmp_path / "mean")
+    write_averaged_run(model, [run], mean, {})
+    (tmp_path / "link").symlink_to(mean)
+    for named in (mean, f"{mean}/checkpoints/ckpt-{run.step}", str(tmp_path / "link")):
+        with pytest.raises(InputError, match=r"is, or holds, .*, which is read: give another --output_dir"):
+            write_averaged_run(model, [find_run(named)], mean, {}, overwrite=True)
+    with pytest.raises(InputError, match="is, or holds"):
+        require_makeable(str(tmp_path), "average", [mean], overwrite=True)
+    assert find_run(mean).config.origin.sources[0].path == run.checkpoint
+    write_averaged_run(model, [run], mean, {}, overwrite=True)
 
 
 def test_a_weight_that_holds_nan_is_named(run):

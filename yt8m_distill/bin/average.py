@@ -20,7 +20,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_list("checkpoint", [], "Run directories (the newest checkpoint of each) or RUN/checkpoints/ckpt-STEP.")
 flags.DEFINE_alias("train_dir", "checkpoint")
 flag_groups.define_use_ema_flag()
-flags.DEFINE_integer("last", None, "Average the last so many checkpoints of one --checkpoint=RUN.", lower_bound=1)
+flags.DEFINE_integer("last", None, "Average so many checkpoints of one run, --checkpoint the last.", lower_bound=1)
 flags.DEFINE_string("output_dir", None, "The run directory to write; it appears when it is complete.")
 flags.DEFINE_boolean("overwrite", False, "Replace what an earlier command like this left in --output_dir.")
 flags.DEFINE_string("batch_norm_data_pattern", None, "TFRecord files to take batch norm's statistics from, if any.")
@@ -36,8 +36,9 @@ def main(arguments):
     from yt8m_distill.compression.averaged_run import averaged_model, write_averaged_run
     from yt8m_distill.compression.made_run import require_makeable
 
-    require_makeable(FLAGS.output_dir, FLAGS.overwrite)
-    runs, shards = _runs(), _shards()
+    runs = _runs()
+    require_makeable(FLAGS.output_dir, "average", [run.directory for run in runs], FLAGS.overwrite)
+    shards = _shards()
     model = averaged_model(runs)
     if shards:
         _reestimate(model, runs[-1].config, shards)
@@ -47,7 +48,7 @@ def main(arguments):
 
 
 def _runs():
-    from yt8m_distill.run_config import complete_checkpoints, find_run
+    from yt8m_distill.run_config import find_run
 
     if not FLAGS.checkpoint:
         raise InputError("--checkpoint is empty: name run directories or checkpoints, separated by commas.")
@@ -55,14 +56,22 @@ def _runs():
     if FLAGS.last:
         if len(paths) > 1:
             raise InputError(f"--last={FLAGS.last} and {len(paths)} checkpoints: give one run directory, or no --last.")
-        directory = find_run(paths[0]).directory
-        paths = complete_checkpoints(directory)[-FLAGS.last :]
-        if len(paths) < FLAGS.last:
-            raise InputError(
-                f"--last={FLAGS.last} and {directory} holds {len(paths)} checkpoints: give a smaller number, or train "
-                "with a larger --max_checkpoints_to_keep."
-            )
+        paths = _last(find_run(paths[0]))
     return [find_run(path, FLAGS.use_ema) for path in paths]
+
+
+def _last(run):
+    """Prefixes of --last checkpoints of a run, the one that was named at the end."""
+    from yt8m_distill.run_config import checkpoint_step, complete_checkpoints
+
+    earlier = [prefix for prefix in complete_checkpoints(run.directory) if checkpoint_step(prefix) < run.step]
+    paths = [*earlier, run.checkpoint]
+    if len(paths) < FLAGS.last:
+        raise InputError(
+            f"--last={FLAGS.last} and {run.directory} holds {len(paths)} checkpoints up to step {run.step}: give a "
+            "smaller number, or train with a larger --max_checkpoints_to_keep."
+        )
+    return paths[-FLAGS.last :]
 
 
 def _shards():

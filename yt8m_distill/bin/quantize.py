@@ -48,14 +48,14 @@ def main(arguments):
     policy = _policy()
     command.import_tensorflow()
 
-    from yt8m_distill.compression.made_run import require_makeable
-    from yt8m_distill.compression.quantized_run import quantize_model, require_unquantized, write_quantized_run
+    from yt8m_distill.compression.made_run import require_makeable, require_unquantized
+    from yt8m_distill.compression.quantized_run import quantize_model, write_quantized_run
     from yt8m_distill.compression.report import report_table
     from yt8m_distill.run_config import find_run, restore_model
 
-    require_makeable(FLAGS.output_dir, FLAGS.overwrite)
     run = find_run(FLAGS.checkpoint, FLAGS.use_ema)
-    require_unquantized(run)
+    require_makeable(FLAGS.output_dir, "quantize", [run.directory], FLAGS.overwrite)
+    require_unquantized(run, "quantise")
     model = restore_model(run)
     evaluate = _evaluation(run, model)
     methods = _methods(run, model, policy)

@@ -4,7 +4,8 @@ import dataclasses
 
 from yt8m_distill.checksums import checkpoint_checksum
 from yt8m_distill.compression.averaging import average
-from yt8m_distill.compression.made_run import write_made_run
+from yt8m_distill.compression.made_run import require_unquantized, write_made_run
+from yt8m_distill.compression.quantized_run import weights_of
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters.distillation import Teacher
 from yt8m_distill.hyperparameters.origin import Origin
@@ -19,16 +20,15 @@ def averaged_model(runs):
       runs: Runs, at least one; one model is held in memory beside the sum.
 
     Raises:
-      InputError: there is none, one is quantised, or they are not of one model.
+      InputError: there is none, one is quantised, or they are not of one model on one kind of data.
 
     Reference:
       Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018, section 3.2.
     """
     for run in runs:
-        _require_whole(run)
-    weights = average(_weights(run) for run in runs)
-    for run in runs:
+        require_unquantized(run, "average")
         _require_same_numbers(runs[0], run)
+    weights = average(weights_of(restore_model(run)) for run in runs)
     model = restore_model(runs[-1])
     for name, variable in named_weights(model).items():
         variable.assign(weights[name])
@@ -48,31 +48,19 @@ def write_averaged_run(model, runs, directory, settings, overwrite=False):
     write_made_run(config, tensors, runs[-1].step, directory, overwrite)
 
 
-def _weights(run):
-    return {name: weight.numpy() for name, weight in named_weights(restore_model(run)).items()}
-
-
-def _require_whole(run):
-    origin = run.config.origin
-    if origin and origin.command == "quantize":
-        raise InputError(
-            f"{run.directory} is quantised, and a mean of rounded weights is no good start: average the runs that such "
-            f"runs were made from ({origin.sources[0].path}), and quantise the average."
-        )
-
-
 def _require_same_numbers(first, run):
     """Weights of one shape may mean different things."""
-    numbers, others = (
-        {
-            "name": r.config.model.name,
-            **{n: getattr(getattr(r.config.model, p), n) for n, p in r.config.model.fields.items()},
-        }
-        for r in (first, run)
-    )
+    numbers, others = _numbers(first.config), _numbers(run.config)
     for name, number in numbers.items():
         if others[name] != number:
             raise InputError(
                 f"{first.checkpoint} is of a model with {name}={number} and {run.checkpoint} of one with "
-                f"{name}={others[name]}: only weights of one model have a mean."
+                f"{name}={others[name]}: only weights of one model, trained on one kind of data, have a mean."
             )
+
+
+def _numbers(config):
+    """{name: number} of the model and of the data that it is for."""
+    model = config.model
+    numbers = {name: getattr(getattr(model, part), name) for name, part in model.fields.items()}
+    return {"name": model.name, **dataclasses.asdict(config.features), **numbers}

@@ -11,10 +11,9 @@ from yt8m_distill.checksums import checkpoint_checksum
 from yt8m_distill.compression.made_run import write_made_run
 from yt8m_distill.compression.policy import store
 from yt8m_distill.compression.report import report_csv, stored_row
-from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters.distillation import Teacher
 from yt8m_distill.hyperparameters.origin import Origin
-from yt8m_distill.stored_weights import holds_stored, named_weights
+from yt8m_distill.stored_weights import named_weights
 
 REPORT = "quantization.csv"
 
@@ -22,13 +21,6 @@ REPORT = "quantization.csv"
 def weights_of(model):
     """{name: array} of a model's weights as they are now."""
     return {name: np.array(variable.value) for name, variable in named_weights(model).items()}
-
-
-def require_unquantized(run):
-    """Raises InputError for a run that holds codes already: coding them again would only lose."""
-    if holds_stored(run.checkpoint) and run.config.origin.command == "quantize":
-        source = run.config.origin.sources[0].path
-        raise InputError(f"{run.directory} is quantised already, from {source}: quantise that run instead.")
 
 
 def quantize_model(model, methods):

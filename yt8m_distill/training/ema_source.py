@@ -7,6 +7,7 @@ training the model while storing a shadow copy of the weights".
 import dataclasses
 
 from yt8m_distill.checksums import checkpoint_checksum
+from yt8m_distill.compression.made_run import require_unquantized
 from yt8m_distill.errors import InputError
 from yt8m_distill.run_config import find_run, restore_model
 from yt8m_distill.stored_weights import named_weights
@@ -19,7 +20,11 @@ def averaging_params(run):
     """The TrainingParams with which a finished Run is averaged: its own, at a constant learning rate.
 
     That is a fifth of the last one, or, of a cosine, which ends at zero, a fifth of the first.
+
+    Raises:
+      InputError: the run is quantised.
     """
+    require_unquantized(run, "go on from")
     params = run.config.training
     rate = params.base_learning_rate
     if params.learning_rate_schedule == "exponential":
