@@ -42,17 +42,17 @@ def _shadows(loop):
     return {name: shadow.numpy() for name, shadow in loop.average.shadows.items()}
 
 
-def _by_hand(weights, decay, warm_up):
-    """Float64, in the words of the definition."""
+def _by_hand(weights, decay, warm_up, updates=0):
+    """Float64, in the words of the definition; the first weights are the average after so many updates."""
     average = {name: value.astype(np.float64) for name, value in weights[0].items()}
-    for update, after in enumerate(weights[1:]):
+    for update, after in enumerate(weights[1:], updates):
         d = min(decay, (1 + update) / (10 + update)) if warm_up else decay
         average = {name: d * average[name] + (1 - d) * after[name] for name in average}
     return average
 
 
-def _assert_average(actual, weights, decay, warm_up):
-    expected = _by_hand(weights, decay, warm_up)
+def _assert_average(actual, weights, decay, warm_up, updates=0):
+    expected = _by_hand(weights, decay, warm_up, updates)
     assert actual.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_allclose(actual[name], value, rtol=2e-6, atol=1e-7, err_msg=name)
@@ -239,6 +239,30 @@ def test_a_students_weights_are_averaged_and_go_on_alone(tmp_path, frame_shards)
     train(alone, tmp_path / "alone", frame_shards, begun)
     for name, value in recorder.weights[-1].items():
         np.testing.assert_array_equal(begun.weights[0][name], value, err_msg=name)
+
+
+def test_a_classifier_that_is_plugged_in_starts_its_average_anew(tmp_path, frame_shards):
+    """Also in a run that is stopped right before that, which is after 3 steps, and after."""
+    model = make_config("FrameLevelLogistic", FRAME, ema_decay=0.5, num_epochs=2, log_steps=1)
+    params = DistillationParams(parallel=True, student_head="copied", representation_epochs=1)
+    config = dataclasses.replace(
+        model,
+        features=dataclasses.replace(FRAME, sampled_frames=3),
+        distillation=Distillation(params, joint_teacher=JointTeacher(model.model, FRAME)),
+    )
+    recorder = Recorder()
+    whole = train(config, tmp_path / "whole", frame_shards, recorder)
+    before = train(config, tmp_path / "broken", frame_shards, Recorder(stop=3))
+    pairs = zip(before.model.head.weights, before.objective.teacher.head.weights, strict=True)
+    plugged = {mine.path.partition("/")[2]: theirs.numpy() for mine, theirs in pairs}
+    first = _by_hand(recorder.weights[:4], 0.5, warm_up=True)
+    assert all(np.abs(first[name] - value).max() > 0.01 for name, value in plugged.items() if "kernel" in name)
+    _assert_average(_shadows(whole), [first | plugged, *recorder.weights[4:]], 0.5, warm_up=True, updates=3)
+    train(config, tmp_path / "broken", frame_shards, Recorder(stop=4))
+    loop = train(config, tmp_path / "broken", frame_shards)
+    assert_same_run(loop, tmp_path / "broken", whole, tmp_path / "whole")
+    for name, value in _shadows(loop).items():
+        np.testing.assert_array_equal(value, _shadows(whole)[name], err_msg=name)
 
 
 _REPLICAS = """

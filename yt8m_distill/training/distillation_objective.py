@@ -69,12 +69,14 @@ class DistillationObjective:
         parts = [self.teacher.front_end, self.teacher.aggregator, *([] if shared else [self.teacher.head])]
         return [*self._model.losses, *(loss for part in parts for loss in part.losses)]
 
-    def enter_epoch(self, epoch, begins):
+    def enter_epoch(self, epoch, begins, average=None):
         """True where L_rep alone begins or ends; then the teacher's classifier is plugged in, if it is to be copied."""
         first = epoch < self._params.representation_epochs
         changed, self._stage = first != self._stage, first
         if begins and not first and epoch == self._params.representation_epochs > 0 and self._giver is not None:
             self._plug_in_classifier()
+            if average:
+                average.restart(self._model, self._model.head)
         return changed
 
     def prepare(self, dataset, seed, epoch):

@@ -50,6 +50,13 @@ class WeightAverage(tf.Module):
             tf.raw_ops.ResourceApplyGradientDescent(var=shadow.handle, alpha=rate, delta=shadow - weight.value)
         self.updates.assign_add(1)
 
+    def restart(self, model, layer):
+        """Starts the average of one layer of the model anew, whose weights were replaced rather than trained."""
+        replaced = {id(weight) for weight in layer.weights}
+        for name, weight in averaged_weights(model).items():
+            if id(weight) in replaced:
+                self.shadows[name].assign(weight.value)
+
     @contextlib.contextmanager
     def placed_in(self, model):
         """A context in which the model's weights are the average; they are put back, bit for bit."""

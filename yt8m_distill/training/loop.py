@@ -141,7 +141,7 @@ class TrainingLoop:
 
     def _batches(self):
         spec, params = self.objective.source, self.config.training
-        if self.objective.enter_epoch(self._epoch, begins=self._batches_used == 0):
+        if self.objective.enter_epoch(self._epoch, self._batches_used == 0, self.average):
             self._train_step = None
         options = ReadOptions(
             batch_size=params.batch_size,

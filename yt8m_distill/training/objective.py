@@ -60,8 +60,11 @@ class LabelObjective:
         """L2 penalties of these variables, float32 scalars."""
         return self._model.losses
 
-    def enter_epoch(self, epoch, begins):
-        """Called before an epoch's batches (`begins`: before its first); True where the step is to be compiled anew."""
+    def enter_epoch(self, epoch, begins, average=None):
+        """Called before an epoch's batches (`begins`: before its first); True where the step is to be compiled anew.
+
+        `average` is the model's WeightAverage, or None: it is told of weights that are replaced.
+        """
         return False
 
     def prepare(self, dataset, seed, epoch):
