@@ -111,6 +111,7 @@ def test_start_new_model_asks_and_leaves_the_run_where_the_answer_is_no(tmp_path
 
 def test_start_new_model_deletes_only_what_runs_write(tmp_path):
     _fake_run(tmp_path, make_config())
+    (tmp_path / "quantization.csv").write_text("name\n")  # had it been quantised, which it may be, too
     config = make_config("Logistic", seed=5)
     assert prepare(config, str(tmp_path), start_new_model=True, confirm=lambda question: True) == []
     assert sorted(os.listdir(tmp_path)) == ["config.json", "notes.txt"]

@@ -3,6 +3,7 @@
 import os
 import shutil
 
+from yt8m_distill.compression.quantized_run import REPORT
 from yt8m_distill.errors import InputError
 from yt8m_distill.run_config import config_path, load_config, newest_checkpoint, save_config
 
@@ -21,7 +22,7 @@ _FIXED = (
     "ema_half_life",
 )
 # config.json last: while it is there, the directory is still a run.
-_WRITTEN = ("metrics.csv", "checkpoints", "eval", "tensorboard", "config.json")
+_WRITTEN = ("metrics.csv", "checkpoints", "eval", "tensorboard", REPORT, "config.json")
 
 
 def prepare(config, run_dir, *, start_new_model=False, confirm=None):
