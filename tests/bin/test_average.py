@@ -5,14 +5,18 @@ import re
 
 import pytest
 from commands import run_commands
-from made_runs import make_config, make_videos, train, video_record, write_shards
+from made_runs import REPOSITORY, make_config, make_videos, train, video_record, write_shards
 
 from yt8m_distill.run_config import find_run, load_config
 
-_PAPER = "flags/average/paper.flags"
+_PAPER = f"{REPOSITORY}/flags/average/paper.flags"
 _TRAIN = {  # {case: (flags, what is said)}
     "nothing to average": (["--ema_source=run"], "say how, with --ema_half_life=2000 (steps) or --ema_decay"),
     "own directory": (["--ema_source=run", "--train_dir=run"], "is the directory of --ema_source"),
+    "own directory, from within": (
+        ["--ema_source=checkpoints/ckpt-12", "--train_dir=.", "--ema_half_life=3", "--overwrite"],
+        "--train_dir=. is the directory of --ema_source",
+    ),
     "other model": (
         ["--ema_source=run", "--num_hidden_units=65"],
         "was trained with num_hidden_units=64 and the command says num_hidden_units=65",
@@ -27,10 +31,11 @@ _TRAIN = {  # {case: (flags, what is said)}
 }
 _AVERAGE = {
     "quiet": ([], "--checkpoint is empty"),
-    "too many": (["--checkpoint=run", "--last=9"], "--last=9 and {}/run holds 4 checkpoints: give a smaller number"),
+    "too many": (["--checkpoint=run", "--last=9"], "--last=9 and {}/run holds 4 checkpoints up to step 12: give"),
     "of which": (["--checkpoint=run,run", "--last=2"], "--last=2 and 2 checkpoints"),
     "no average": (["--checkpoint=run", "--use_ema"], "holds no average of its weights"),
-    "trained": (["--checkpoint=run", "--output_dir=run", "--overwrite"], "is a run that was trained"),
+    "itself": (["--checkpoint=run", "--output_dir=run", "--overwrite"], "is, or holds, {}/run, which is read"),
+    "trained": (["--checkpoint=run-ema", "--output_dir=run", "--overwrite"], "is a run that was trained"),
 }
 
 
@@ -50,16 +55,20 @@ def outcomes(tmp_path_factory):
     paper = [f"--flagfile={_PAPER}", "--ema_source=run", data]
     cases = {name: [*flags, data] for name, (flags, _) in _TRAIN.items()}
     cases["paper"] = [*paper, "--max_steps=5"]
-    cases["again"] = [*paper, evaluation, "--max_steps=8", "--base_learning_rate=0.5"]
+    # From within the source: another name for it, and RUN-ema all the same.
+    here = [f"--flagfile={_PAPER}", "--ema_source=checkpoints/ckpt-12", data]
+    cases["again"] = [*here, evaluation, "--max_steps=8", "--base_learning_rate=0.5"]
+    cases["gone"] = [f"--flagfile={_PAPER}", "--ema_source=nowhere", data, "--train_dir=run-ema", "--max_steps=8"]
     swa = {name: ["--output_dir=swa-bad", *flags] for name, (flags, _) in _AVERAGE.items()}
     swa["last"] = ["--checkpoint=run", "--last=2", "--output_dir=swa"]
+    swa["last of"] = ["--checkpoint=run/checkpoints/ckpt-9", "--last=2", "--output_dir=swa-of"]
     swa["anew"] = ["--checkpoint=run/checkpoints/ckpt-9,run", "--output_dir=swa-anew"]
     swa["anew"] += ["--batch_norm_data_pattern=train*.tfrecord", "--batch_norm_examples=40", "--batch_size=8"]
     swa["ema"] = ["--checkpoint=run-ema", "--use_EMA", "--output_dir=swa-ema"]
     results = {}
     for module, lines in (("train", cases), ("average", swa)):
         lines = {name: [_in(directory, flag) for flag in line] for name, line in lines.items()}
-        results |= run_commands(f"yt8m_distill.bin.{module}", lines)
+        results |= run_commands(f"yt8m_distill.bin.{module}", lines, f"os.chdir({str(directory / 'run')!r})")
     return directory, results
 
 
@@ -94,6 +103,13 @@ def test_the_same_command_goes_on_with_its_own_numbers(outcomes):
     assert (directory / "run-ema/eval/8-ema.json").exists()
 
 
+def test_a_run_goes_on_where_its_source_is_gone(outcomes):
+    directory, results = outcomes
+    status, out, err = results["gone"]
+    assert (status, err) == (0, "")
+    assert f"averages {directory}/run/checkpoints/ckpt-12" in out and "finished at step 8" in out
+
+
 def test_the_mean_of_checkpoints_is_a_run(outcomes):
     directory, results = outcomes
     for case, name in (("last", "swa"), ("anew", "swa-anew")):
@@ -102,6 +118,8 @@ def test_the_mean_of_checkpoints_is_a_run(outcomes):
         assert f"{directory}/{name}: the mean of 2, step 12" in out
     origin = load_config(str(directory / "swa")).origin
     assert [source.path for source in origin.sources] == [f"{directory}/run/checkpoints/ckpt-{n}" for n in (9, 12)]
+    sources = load_config(str(directory / "swa-of")).origin.sources
+    assert [source.path for source in sources] == [f"{directory}/run/checkpoints/ckpt-{n}" for n in (6, 9)]
     anew = load_config(str(directory / "swa-anew")).origin
     assert anew.sources == origin.sources
     assert anew.settings["batch_norm_examples"] == 40

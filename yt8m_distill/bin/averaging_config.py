@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import re
 
 from absl import flags
 
@@ -24,13 +23,13 @@ def averaging_config():
     """
     command.import_tensorflow()
 
-    from yt8m_distill.run_config import RunConfig
+    from yt8m_distill.run_config import RunConfig, split_checkpoint
 
-    path = FLAGS.ema_source.rstrip("/")
-    run_dir = FLAGS.train_dir or f"{_directory(path)}-ema"
-    if os.path.realpath(run_dir) == os.path.realpath(_directory(path)):
+    source_dir = os.path.realpath(split_checkpoint(FLAGS.ema_source)[0])
+    run_dir = FLAGS.train_dir or f"{source_dir}-ema"
+    if os.path.realpath(run_dir) == source_dir:
         raise InputError(f"--train_dir={run_dir} is the directory of --ema_source: give the averaged run another one.")
-    base, training, source = _begun(path, run_dir) or _source(path)
+    base, training, source = _begun(run_dir) or _source()
     _require_same_model(base.model)
     _require_same_data(base.features)
     params = flag_groups.training_params(training)
@@ -42,11 +41,7 @@ def averaging_config():
     return RunConfig(base.features, base.model, params, ema_source=source), run_dir
 
 
-def _directory(path):
-    return re.sub(r"/checkpoints/ckpt-\d+(\.index)?$", "", path)
-
-
-def _begun(path, run_dir):
+def _begun(run_dir):
     """(RunConfig, its TrainingParams, its EmaSource) of a run that is to go on, or None: its source may be gone."""
     from yt8m_distill.run_config import config_path, load_config, newest_checkpoint
 
@@ -54,20 +49,29 @@ def _begun(path, run_dir):
     if afresh or not os.path.exists(config_path(run_dir)) or newest_checkpoint(run_dir) is None:
         return None
     config = load_config(run_dir)
-    source = config.ema_source
-    if source is None or path.removesuffix(".index") not in (source.path, _directory(source.path)):
+    if config.ema_source is None or not _is_named(config.ema_source):
         return None
-    return config, config.training, source
+    return config, config.training, config.ema_source
 
 
-def _source(path):
+def _is_named(source):
+    """Whether --ema_source is what a run was started from; what is gone cannot be another."""
+    from yt8m_distill.run_config import config_path, split_checkpoint
+
+    directory, checkpoint = split_checkpoint(FLAGS.ema_source)
+    theirs = source.path if checkpoint else split_checkpoint(source.path)[0]
+    same = os.path.realpath(checkpoint or directory) == os.path.realpath(theirs)
+    return same or not os.path.exists(config_path(directory))
+
+
+def _source():
     """(RunConfig of the source, TrainingParams to average it with, its EmaSource)."""
     from yt8m_distill.checksums import checkpoint_checksum
     from yt8m_distill.hyperparameters.ema_source import EmaSource
     from yt8m_distill.run_config import find_run
     from yt8m_distill.training.ema_source import averaging_params
 
-    run = find_run(path)
+    run = find_run(FLAGS.ema_source)
     return run.config, averaging_params(run), EmaSource(run.checkpoint, checkpoint_checksum(run.checkpoint))
 
 
