@@ -38,11 +38,15 @@ def main(arguments):
 
     from yt8m_distill.data.shards import find_shards
     from yt8m_distill.inference.loaded_model import load_model, load_run
+    from yt8m_distill.inference.served_model import holds_export
 
+    watch = FLAGS.watch or not FLAGS.run_once
+    if watch and holds_export(FLAGS.checkpoint):
+        raise InputError(f"--watch waits for checkpoints and {FLAGS.checkpoint} is an export: leave out --watch.")
     if FLAGS.per_class_csv:
         require_writable(FLAGS.per_class_csv)
     shards = find_shards(FLAGS.eval_data_pattern, "--eval_data_pattern")
-    if FLAGS.run_once and not FLAGS.watch:
+    if not watch:
         _evaluate(load_model(FLAGS.checkpoint, FLAGS.use_ema), shards)
         return
     for run in _new_checkpoints():
@@ -61,21 +65,23 @@ def _evaluate(loaded, shards):
     check_first_record(shards[0], spec)
     results, per_class = evaluate(loaded.model, spec, shards, top_k=FLAGS.top_k, **flag_groups.reading_options())
     results["checkpoint"] = loaded.checkpoint
-    path = write_results(results, loaded.directory, loaded.step, loaded.use_ema)
-    print(f"{loaded.title}\n{table(results, FLAGS.top_k)}\n  written to  {path}", flush=True)
+    # First, since the directory of a run or an export may be one that only others may write to.
+    print(f"{loaded.title}\n{table(results, FLAGS.top_k)}", flush=True)
     if FLAGS.per_class_csv:
         write_per_class(per_class, FLAGS.per_class_csv)
+    path = write_results(results, loaded.directory, loaded.step, loaded.use_ema)
+    print(f"  written to  {path}", flush=True)
 
 
 def _new_checkpoints():
     """Yields the run each time it has a new checkpoint."""
-    from yt8m_distill.run_config import find_run
+    from yt8m_distill.run_config import NothingThereError, find_run
 
     seen, since = None, time.monotonic()
     while FLAGS.watch_timeout is None or time.monotonic() - since < FLAGS.watch_timeout:
         try:
             run = find_run(FLAGS.checkpoint, FLAGS.use_ema)
-        except InputError as error:
+        except NothingThereError as error:
             if seen is None:
                 print(f"waiting: {error}", flush=True)
                 seen = ""
