@@ -17,7 +17,7 @@ def kept_result(path, made_with, make):
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
             stored = json.load(file)
-        if stored["made_with"] == made_with:
+        if stored.get("made_with") == made_with and "result" in stored:
             return stored["result"]
     result = make()
     os.makedirs(os.path.dirname(path), exist_ok=True)

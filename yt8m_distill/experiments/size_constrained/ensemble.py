@@ -13,7 +13,7 @@ import keras
 
 from yt8m_distill.checksums import checkpoint_checksum
 from yt8m_distill.compression.budgeted_ensemble import best_within
-from yt8m_distill.compression.nested_search import scored_fit
+from yt8m_distill.compression.nested_search import marginal_gap, scored_fit
 from yt8m_distill.compression.stored_size import stored_bytes
 from yt8m_distill.compression.weight_search import (
     ascend,
@@ -47,15 +47,18 @@ def weighed_ensemble(data, runner, plans, seed):
     """The ensemble of the quantised runs of {name: Plan}, from files where they hold it.
 
     Returns:
-      {"members": as `EnsembleReport.records` has them, "weights": by name, "gaps": {way: {"search", "final" and, where
-      folds were searched, "held out": GAP}}, "proven": share of the final videos whose best classes are certain to be
-      known, "bytes", "budget" and "float": bytes of the members, of the budget, of all candidates in float32}.
+      {"members": as `EnsembleReport.records` has them, but for "marginal GAP", which is that on the final videos,
+      "weights": by name, "gaps": {way: {"search", "final" and, where folds were searched, "held out": GAP}}, "proven":
+      share of the final videos whose best classes are certain to be known, "bytes", "budget" and "float": bytes of the
+      members, of the budget, of all candidates in float32}.
     """
     runs = [quantized_run(runner, plan) for plan in plans.values()]
     made_with = {
         "checkpoints": [checkpoint_checksum(run.checkpoint) for run in runs],
         "shards": list(map(os.path.abspath, runner.evaluation)),
         "size_budget_mb": data.size_budget_mb,
+        "trials": _TRIALS,
+        "marginal GAP": "of the final shards",
     }
     scores = weights_path(runner, seed).replace(".json", "-scores.json")
     return kept_result(scores, made_with, lambda: _weighed(data, runner, plans, runs, seed))
@@ -103,8 +106,9 @@ def _weigh(members, search, final, budget, path):
         CHOSEN: weights,
     }
     held_out = {SINGLE: score.nested.single, EQUAL: score.nested.equal, CHOSEN: score.nested.held_out}
+    lost = {member.name: float(gap) for member, gap in zip(members, marginal_gap(weights, final), strict=True)}
     return {
-        "members": report.records(),
+        "members": [record | {"marginal GAP": lost[record["member"]]} for record in report.records()],
         "weights": {member.name: float(weight) for member, weight in zip(members, weights, strict=True)},
         "gaps": {
             name: {
