@@ -70,7 +70,10 @@ class DistillationObjective:
         return [*self._model.losses, *(loss for part in parts for loss in part.losses)]
 
     def enter_epoch(self, epoch, begins, average=None):
-        """True where L_rep alone begins or ends; then the teacher's classifier is plugged in, if it is to be copied."""
+        """True where L_rep alone begins or ends; then the teacher's classifier is plugged in, if it is to be copied.
+
+        The classifier's average starts anew with that: of what was there before, nothing was learnt.
+        """
         first = epoch < self._params.representation_epochs
         changed, self._stage = first != self._stage, first
         if begins and not first and epoch == self._params.representation_epochs > 0 and self._giver is not None:
