@@ -21,12 +21,13 @@ from absl import flags
 from parts.plain_tensorflow import measured
 
 from yt8m_distill.bin import command
+from yt8m_distill.written_aside import require_replaceable
 
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string("shape", "8x300", "Videos x frames of the calls that are timed.")
 flags.DEFINE_integer("repeats", 3, "Calls that are timed, after one that is not.", lower_bound=1)
-flags.DEFINE_string("output_dir", None, "Keep the SavedModel in this folder.")
+flags.DEFINE_string("output_dir", None, "Keep the SavedModel in this folder, which has to be new.")
 flags.DEFINE_boolean("quick", False, "Tiny members: for the tests.")
 
 # Table 4's name: registered model, its numbers.
@@ -75,13 +76,15 @@ def table(report, published):
 def export(directory):
     """(SizeReport, largest difference) of the ensemble's SavedModel."""
     from yt8m_distill.experiments.size_constrained.published import ENSEMBLE
+    from yt8m_distill.export.model_card import CARD
     from yt8m_distill.export.saved_model import export_members
 
+    require_replaceable(directory, CARD)
     members = []
     for seed, (name, (_, weight)) in enumerate(ENSEMBLE.items()):
         members.append(make_member(name, weight, seed))
         print(f"quantised {name}: {members[-1].num_bytes / 1e6:,.1f} MB", flush=True)
-    report, difference = export_members(members, directory, overwrite=True)
+    report, difference = export_members(members, directory)
     print(table(report, [(name, megabytes) for name, (megabytes, _) in ENSEMBLE.items()]))
     print(f"the SavedModel: {report.summary()}; {difference:.1e} from the members' own predictions", flush=True)
     return report, difference

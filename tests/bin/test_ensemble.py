@@ -32,15 +32,29 @@ def outcomes(folder):
     members, data = f"--members={folder}/A,{folder}/B", f"--search_data_pattern={folder}/*.tfrecord"
     stored, folds = f"--predictions_file={folder}/predictions.npz", "--folds=3"
     search = [members, data, folds, stored]
+    evaluation = f"--eval_data_pattern={folder}/*.tfrecord"
+    over = [f"--weights_file={folder}/over.json", f"--output_dir={folder}/over"]
     lines = {
         "ascend": [*search, "--search=ascend", f"--weights_file={folder}/ascend.json"],
         "random": [*search, "--search=random", "--trials=5", "--seed=3", f"--weights_file={folder}/random.json"],
-        "greedy": [*search, "--search=greedy", "--size_budget_mb=0.01"],
+        # A has 1 kB, B 20 kB, and 0.125 MiB are left for the graph.
+        "greedy": [*search, "--search=greedy", "--size_budget_mb=0.135", f"--output_dir={folder}/grown", evaluation],
         "given": [members, "--weights=1,3", f"--output_dir={folder}/export", "--top_k=3"],
         "not replaced": [members, "--weights=1,3", f"--output_dir={folder}/export"],
         "read": [f"--members={folder}/B,{folder}/A", f"--weights_file={folder}/random.json"],
+        "read and scored": [members, data, stored, f"--weights_file={folder}/random.json"],
         "over budget": [*search, "--search=equal", "--size_budget_mb=0.01", f"--weights_file={folder}/over.json"],
-        "nothing fits": [*search, "--search=greedy", "--size_budget_mb=0.0001"],
+        "export over budget": [*search, "--search=equal", "--size_budget_mb=0.03", *over],
+        "nothing fits": [*search, "--search=greedy", "--size_budget_mb=0.01"],
+        "few classes": [*search, "--search=equal", "--kept_classes=19"],
+        "means": [
+            members,
+            "--search=ascend",
+            "--search_data_pattern=none",
+            f"--output_dir={folder}/m",
+            "--form=mediapipe",
+        ],
+        "no export": [members, "--weights=1,3", evaluation],
         "other members": [f"--members={folder}/A", f"--weights_file={folder}/random.json"],
         "twice": [f"--members={folder}/A,{folder}/A", "--search=equal"],
         "three weights": [members, "--weights=1,2,3"],
@@ -109,6 +123,29 @@ def test_a_written_search_is_read_in_any_order_of_the_members(outcomes):
     assert all(read[name][:4] == found[name][:4] for name in "AB")
 
 
+def test_of_weights_that_are_read_nothing_is_called_held_out(outcomes):
+    status, out, err = outcomes["read and scored"]
+    assert (status, err) == (0, "")
+    assert re.search(r"^GAP@20 +on these 40 videos$", out, re.MULTILINE)
+    found, read = (
+        [float(number) for number in re.findall(r"\(\w+\) +([\d.]+)", outcomes[case][1])]
+        for case in ("random", "read and scored")
+    )
+    assert found[0] == read[0]
+    assert re.search(r"^gain over equal weights: \S+ on these videos; nothing is held out", out, re.MULTILINE)
+    assert "folds" not in out
+
+
+def test_the_card_says_how_the_members_were_weighed_and_how_they_do(outcomes, folder):
+    given, grown = (json.loads((folder / name / "model_card.json").read_text()) for name in ("export", "grown"))
+    assert given["search"] == {"method": "given"} and "score" not in given
+    assert given["evaluation"] is None
+    assert grown["search"]["method"] == "greedy" and grown["search"]["steps"][0]["added"] == "A"
+    assert len(grown["score"]["nested"]["held_out"]) == 3
+    assert grown["evaluation"]["data"] == f"{folder}/*.tfrecord"
+    assert f"GAP@20 {grown['evaluation']['gap']:.4f}, mAP" in outcomes["greedy"][1]
+
+
 def test_given_weights_need_no_data(outcomes):
     table = _table(outcomes["given"][1])
     assert [table[name][3] for name in "AB"] == ["0.2500", "0.7500"]
@@ -140,6 +177,10 @@ def test_greedy_keeps_to_the_budget_and_says_what_joined(outcomes):
     ("case", "said"),
     [
         ("over budget", r"over budget: .* --size_budget_mb is 0\.01\. The largest is \S+/B with 0\.02 MiB"),
+        ("export over budget", r"over budget: .* of the budget of .* No export was written"),
+        ("few classes", r"--?kept_classes.*19"),
+        ("means", "MediaPipe feeds frames and this model reads video-level features"),
+        ("no export", "--eval_data_pattern evaluates a SavedModel: give --output_dir too"),
         ("not replaced", r"/export is there already: give another --output_dir, or --overwrite"),
         ("nothing fits", "no member fits into --size_budget_mb"),
         ("other members", r"other checkpoints: none for no one more, and some for \S+/B"),
@@ -156,4 +197,4 @@ def test_what_does_not_go_is_said_in_one_line(case, said, outcomes, folder):
     status, _, err = outcomes[case]
     assert (status, err.count("\n")) == (1, 1)
     assert re.search(said, err)
-    assert not os.path.exists(folder / "over.json")
+    assert not any(os.path.exists(folder / name) for name in ("over.json", "over.txt", "over", "m"))

@@ -34,8 +34,15 @@ def outcomes(folder):
         "nothing": [run],
         "only": [run, f"--litert_file={folder}/b.tflite", data],
         "damaged": [f"--verify={folder}/damaged.tflite"],
+        "one fails": [run, f"--output_dir={folder}/c", f"--litert_file={folder}/c.tflite", "--litert_kind=float16"],
+        "not replaced": [run, f"--output_dir={folder}", "--overwrite"],
     }
-    return run_commands("yt8m_distill.bin.export", cases)
+    # No float16 is near enough.
+    return run_commands(
+        "yt8m_distill.bin.export",
+        cases,
+        "from yt8m_distill.export.litert import TOLERANCES; TOLERANCES['float16'] = -1",
+    )
 
 
 def _assert_one_line(outcome, *words):
@@ -77,5 +84,7 @@ def test_bad_input_is_one_line(folder, outcomes):
     _assert_one_line(outcomes["again"], "a.tflite exists", "--overwrite")
     _assert_one_line(outcomes["nothing"], "--output_dir is empty", "--litert_file")
     _assert_one_line(outcomes["only"], "--eval_data_pattern evaluates a SavedModel")
+    _assert_one_line(outcomes["one fails"], "choose another --litert_kind. Nothing was written")
+    _assert_one_line(outcomes["not replaced"], "exists and holds no model_card.json")
     left = {name for name in os.listdir(folder) if not name.startswith(("data", "damaged"))}
     assert left == {"run", "export", "a.tflite", "a.tflite.json"}

@@ -27,13 +27,16 @@ def runs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def mediapipe(runs, tmp_path_factory):
     """(folder, Exported) of both runs in the MediaPipe form."""
-    folder = str(tmp_path_factory.mktemp("exports") / "both")
-    return folder, export_runs(runs, folder, weights=(0.25, 0.75), form="mediapipe", evaluate=os.listdir)
+    folder, more = str(tmp_path_factory.mktemp("exports") / "both"), {"search": {"method": "given"}}
+    return folder, export_runs(runs, folder, weights=(0.25, 0.75), form="mediapipe", evaluate=os.listdir, more=more)
 
 
 def test_an_export_comes_with_its_card(runs, mediapipe):
     folder, exported = mediapipe
     card = verify_card(folder)
+    files = [os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names]
+    assert exported.size.total == sum(map(os.path.getsize, files)) == card["bytes"] + os.path.getsize(exported.card)
+    assert card["search"] == {"method": "given"}
     assert exported.card == os.path.join(folder, "model_card.json")
     assert [(member["name"], member["weight"]) for member in card["members"]] == [
         ("FrameLevelLogistic_0", 0.25),
@@ -65,6 +68,17 @@ def test_mediapipes_floats_are_answered_as_bytes_are(mediapipe):
     np.testing.assert_allclose(served["predictions"], signatures["features"](**videos)["predictions"], atol=1e-6)
 
 
+@pytest.mark.parametrize("rows", [0, 2])
+def test_fewer_frames_than_are_said_to_be_there_are_answered(rows, mediapipe):
+    signatures = tf.saved_model.load(mediapipe[0]).signatures
+    videos = {name: tf.fill([3, rows, size], tf.constant(9, tf.uint8)) for name, size in (("rgb", 16), ("audio", 8))}
+    expected = signatures["features"](**videos, num_frames=tf.constant([rows, rows, 0]))["predictions"]
+    given = {**videos, "num_frames": tf.constant([rows, rows + 4, -1])}
+    np.testing.assert_array_equal(signatures["features"](**given)["predictions"], expected)
+    served = signatures["serving_default"](**side_by_side(given, FRAME))["predictions"]
+    np.testing.assert_allclose(served, expected, atol=1e-6)
+
+
 def test_a_file_for_litert_comes_with_its_card(runs, tmp_path):
     path = str(tmp_path / "student.tflite")
     report, card = export_run_litert(runs[0], path, kind="float16")
@@ -88,6 +102,18 @@ def test_without_its_card_nothing_is_written(runs, tmp_path, monkeypatch):
         export_runs(runs[:1], str(tmp_path / "export"))
     with pytest.raises(OSError, match="disk full"):
         export_run_litert(runs[0], str(tmp_path / "a.tflite"))
+    assert os.listdir(tmp_path) == []
+
+
+def test_of_two_forms_both_are_written_or_none(runs, tmp_path):
+    path, folder = str(tmp_path / "a.tflite"), str(tmp_path / "export")
+
+    def fail():
+        assert os.listdir(tmp_path) == [os.path.basename(f"{path}.{os.getpid()}.partial")]
+        export_runs(runs[:1], folder, budget_mib=0.001)
+
+    with pytest.raises(InputError, match="over budget"):
+        export_run_litert(runs[0], path, also=fail)
     assert os.listdir(tmp_path) == []
 
 

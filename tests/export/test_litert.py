@@ -130,6 +130,23 @@ def test_what_float16_cannot_hold_stays_float32():
     np.testing.assert_allclose(litert_predictor(content)(x=np.ones((1, 64), np.float32))["y"], 64e6)
 
 
+def _without_frames_nan(content):
+    right = litert_predictor(content)
+
+    def predict(**features):
+        predictions = right(**features)["predictions"]
+        return {"predictions": predictions if features["num_frames"] else np.full_like(predictions, np.nan)}
+
+    return predict
+
+
+def test_nan_for_the_last_of_the_videos_tried_is_not_kept(model, plain, tmp_path, monkeypatch):
+    monkeypatch.setattr(litert, "_convert", lambda *_: plain)
+    monkeypatch.setattr(litert, "litert_predictor", _without_frames_nan)
+    _bad(model, tmp_path, "predictions differ from the model's by nan", kind="float32")
+    assert os.listdir(tmp_path) == []
+
+
 def _bad(model, tmp_path, message, name="a.tflite", **options):
     with pytest.raises(InputError, match=message):
         export_litert(model, STUDENT, str(tmp_path / name), **options)

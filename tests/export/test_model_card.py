@@ -1,7 +1,6 @@
 import dataclasses
 import json
 import os
-import shutil
 
 import numpy as np
 import pytest
@@ -68,16 +67,27 @@ def test_teachers_stand_in_the_card_with_their_checksums(run):
     assert member["distillation"]["teachers"][0]["checksum"] == "ab" * 32
 
 
-def test_the_evaluation_of_the_checkpoint_comes_before_a_newer_one_of_another(run, tmp_path):
+def test_the_evaluation_in_a_card_is_that_of_its_weights(run, tmp_path):
     copy = dataclasses.replace(run, directory=str(tmp_path / "run"))
+    folder = tmp_path / "run" / "eval"
+    folder.mkdir(parents=True)
+    (folder / f"{run.step + 1}.json").write_text('{"gap": 0.6}')
     assert describe_member(copy, "a", 1.0, {})["evaluation"] is None
-    shutil.copytree(run.directory, copy.directory)
-    os.makedirs(tmp_path / "run" / "eval", exist_ok=True)
-    for step, gap in ((run.step, 0.5), (run.step + 1, 0.6)):
-        (tmp_path / "run" / "eval" / f"{step}.json").write_text(json.dumps({"gap": gap}))
-    assert describe_member(copy, "a", 1.0, {})["evaluation"]["gap"] == 0.5
-    averaged = describe_member(dataclasses.replace(copy, use_ema=True), "a", 1.0, {})["evaluation"]
-    assert averaged == {"file": str(tmp_path / "run" / "eval" / f"{run.step + 1}.json"), "gap": 0.6}
+    (folder / f"{run.step}.json").write_text('{"gap": 0.5}')
+    own = {"file": str(folder / f"{run.step}.json"), "gap": 0.5}
+    assert describe_member(copy, "a", 1.0, {})["evaluation"] == own
+    averaged = dataclasses.replace(copy, use_ema=True)
+    assert describe_member(averaged, "a", 1.0, {})["evaluation"] is None
+    (folder / f"{run.step}-ema.json").write_text('{"gap": 0.7}')
+    assert describe_member(averaged, "a", 1.0, {})["evaluation"]["gap"] == 0.7
+
+
+@pytest.mark.parametrize("content", ["", '{"gap": 0.', "[1]", "null"])
+def test_a_damaged_evaluation_is_bad_input(content, run, tmp_path):
+    (tmp_path / "eval").mkdir()
+    (tmp_path / "eval" / f"{run.step}.json").write_text(content)
+    with pytest.raises(InputError, match=r"\.json is no evaluation: .* evaluate the run again"):
+        describe_member(dataclasses.replace(run, directory=str(tmp_path)), "a", 1.0, {})
 
 
 def test_a_card_counts_every_file_but_itself(export):

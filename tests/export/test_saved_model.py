@@ -1,17 +1,30 @@
 import dataclasses
 import os
+import pathlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from made_members import make_member
-from made_runs import FRAME, NUM_CLASSES, VIDEO, frame_record, make_videos, run_python, video_record, write_shards
+from made_runs import (
+    FRAME,
+    NUM_CLASSES,
+    SEGMENT,
+    VIDEO,
+    frame_record,
+    make_videos,
+    run_python,
+    video_record,
+    write_shards,
+)
 
 from yt8m_distill.data import records as records_parser
 from yt8m_distill.data.batches import model_inputs
 from yt8m_distill.errors import InputError
 from yt8m_distill.export import saved_model
+from yt8m_distill.export.budget import MIB
 from yt8m_distill.export.saved_model import export_members
+from yt8m_distill.inference.served_model import load_served
 from yt8m_distill.inference.submit import write_video_submission
 
 VIDEOS = make_videos(17, seed=8)
@@ -116,6 +129,40 @@ def test_serialized_frame_level_records_get_the_scores_of_a_submission(labelled,
     _assert_as_submitted(signatures, records, model, FRAME, tmp_path)
 
 
+@pytest.mark.parametrize(("given", "meant"), [([9, 5, 100], [5, 5, 5]), ([-1, 0, 3], [0, 0, 3])])
+def test_num_frames_that_are_not_there_do_not_count(given, meant, signatures):
+    videos = _random_batch(given, 5)
+    counted = {**videos, "num_frames": tf.constant(meant)}
+    served, expected = (signatures["features"](**each)["predictions"].numpy() for each in (videos, counted))
+    np.testing.assert_array_equal(served, expected)
+
+
+def test_records_of_rated_segments_are_whole_videos_too(tmp_path):
+    member = make_member("FrameLevelLogistic", SEGMENT)
+    export_members([member], str(tmp_path / "export"), top_k=5)
+    assert load_served(str(tmp_path / "export"))[1] == SEGMENT
+    signatures = tf.saved_model.load(str(tmp_path / "export")).signatures
+    _assert_as_submitted(signatures, [frame_record(video) for video in VIDEOS], member.build(), FRAME, tmp_path)
+
+
+def test_an_endpoint_that_reads_records_otherwise_is_not_kept(tmp_path, monkeypatch):
+    parse = records_parser.parse_frames
+
+    def shorter(serialized, spec, labelled):
+        return parse(serialized, dataclasses.replace(spec, max_frames=2), labelled)
+
+    monkeypatch.setattr(records_parser, "parse_frames", shorter)
+    with pytest.raises(InputError, match="the export's answers differ from the members'"):
+        export_members([make_member("FrameLevelLogistic")], str(tmp_path / "export"))
+    assert os.listdir(tmp_path) == []
+
+
+def test_nan_in_one_signature_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(saved_model, "_records_difference", lambda *_: np.array([0, np.nan]))
+    with pytest.raises(InputError, match="differ from the members' by nan, not kept"):
+        export_members(_linear(), str(tmp_path / "export"))
+
+
 @pytest.mark.parametrize("sampler", ["every", "first_middle_last"])
 def test_whole_videos_are_sampled_inside(sampler, member, model, tmp_path):
     spec = dataclasses.replace(FRAME, sampled_frames=5, frame_sampler=sampler)
@@ -183,6 +230,19 @@ def test_over_budget_nothing_is_left(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def _with_card(folder, *_):
+    pathlib.Path(folder, "model_card.json").write_bytes(bytes(MIB))
+
+
+def test_what_is_written_into_an_export_counts(tmp_path):
+    path = tmp_path / "model"
+    with pytest.raises(InputError, match="over budget"):
+        export_members(_linear(), str(path), budget_mib=1, finish=_with_card)
+    assert os.listdir(tmp_path) == []
+    report, _ = export_members(_linear(), str(path), finish=_with_card)
+    assert report.total == sum(map(len, _contents(path).values())) > MIB
+
+
 @pytest.mark.parametrize("budget", [0, -1])
 def test_a_budget_of_nothing_is_bad_input(budget, tmp_path):
     with pytest.raises(InputError, match="--size_budget_mb"):
@@ -193,12 +253,12 @@ def test_an_export_is_replaced_only_when_asked(tmp_path):
     first, second = _linear(), _linear(seed=6)
     folder = tmp_path / "model"
     folder.mkdir()
-    export_members(first, f"{folder}/")  # an empty folder is as good as none
+    export_members(first, f"{folder}/", finish=_with_card)  # an empty folder is as good as none
     before = _contents(folder)
     with pytest.raises(InputError, match="give another --output_dir, or --overwrite"):
         export_members(second, str(folder))
     assert _contents(folder) == before
-    export_members(second, str(folder), overwrite=True)
+    export_members(second, str(folder), overwrite=True, finish=_with_card)
     assert _contents(folder) != before
     assert os.listdir(tmp_path) == ["model"]
 
@@ -206,8 +266,9 @@ def test_an_export_is_replaced_only_when_asked(tmp_path):
 def test_a_folder_that_is_no_export_is_never_replaced(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x")
+    (tmp_path / "mine" / "saved_model.pb").write_text("of other software")
     for path in (tmp_path / "mine", tmp_path / "mine" / "thesis.txt"):
-        with pytest.raises(InputError, match=r"holds no saved_model\.pb"):
+        with pytest.raises(InputError, match=r"holds no model_card\.json"):
             export_members(_linear(), str(path), overwrite=True)
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "x"
 
@@ -215,7 +276,7 @@ def test_a_folder_that_is_no_export_is_never_replaced(tmp_path):
 @pytest.mark.parametrize("part", ["measure", "_largest_difference"])
 def test_a_failure_midway_leaves_the_old_export_as_it_was(part, tmp_path, monkeypatch):
     folder = tmp_path / "model"
-    export_members(_linear(), str(folder))
+    export_members(_linear(), str(folder), finish=_with_card)
     before = _contents(tmp_path)
 
     def fail(*arguments):

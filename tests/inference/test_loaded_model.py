@@ -1,16 +1,19 @@
+import dataclasses
 import json
 
 import pytest
 import tensorflow as tf
 from commands import run_commands
-from made_runs import FRAME, frame_record, make_config, make_videos, train, write_shards
+from made_members import make_member
+from made_runs import FRAME, SEGMENT, frame_record, make_config, make_videos, train, write_shards
 
 from yt8m_distill.errors import InputError
 from yt8m_distill.export.members import member_of
 from yt8m_distill.export.saved_model import export_members
+from yt8m_distill.inference.evaluate import evaluate
 from yt8m_distill.inference.loaded_model import load_model
 from yt8m_distill.inference.served_model import load_served
-from yt8m_distill.inference.submit import write_video_submission
+from yt8m_distill.inference.submit import write_segment_submission, write_video_submission
 from yt8m_distill.run_config import find_run
 
 
@@ -48,6 +51,21 @@ def test_an_export_cannot_be_trained(export_dir):
     model, _ = load_served(str(export_dir))
     with pytest.raises(ValueError, match="cannot be trained"):
         model({}, training=True)
+
+
+def test_an_export_with_a_student_in_it_sees_no_segments(export_dir, shards, tmp_path):
+    student = dataclasses.replace(FRAME, sampled_frames=4, frame_sampler="last")
+    members = [make_member("FrameLevelLogistic", spec, weight=0.5) for spec in (FRAME, student)]
+    export_members(members, str(tmp_path / "export"))
+    served, spec = load_served(str(tmp_path / "export"))
+    assert (served.sampled_frames, spec) == ([0, 4], FRAME)
+    said = "the export holds a model that reads 4 frames of each video and segments need all"
+    with pytest.raises(InputError, match=said):
+        write_segment_submission(served, spec, shards, tmp_path / "out.csv", [1])
+    with pytest.raises(InputError, match=said):
+        evaluate(served, SEGMENT, shards, progress=False)
+    whole, spec = load_served(str(export_dir))
+    assert write_segment_submission(whole, spec, shards, tmp_path / "out.csv", [1], progress=False) == 16
 
 
 def test_a_saved_model_of_other_software_is_refused(tmp_path):

@@ -6,9 +6,11 @@
 
 The table is that of the size-constrained paper: member, MB, share of all, weight, marginal GAP. Weights are searched on
 data that no member was trained on; what they gain is read off folds of videos that they were not fitted to (--folds),
-and the weights that count are then fitted to all. --search: random is the paper's; ascend climbs GAP one member at a
-time and needs fewer evaluations for a higher GAP (compression/weight_search.py); greedy picks the members, too, so that
-they fit into --size_budget_mb. Without --output_dir the command ends with the table.
+and the weights that count are then fitted to all. Weights that are given or read are scored on all videos, as these may
+be those they were fitted to. --search: random is the paper's; ascend climbs GAP one member at a time and needs fewer
+evaluations for a higher GAP (compression/weight_search.py); greedy picks the members, too, so that they fit into
+--size_budget_mb, of which it leaves 1.25 MiB to the graph of each frame-level member, 0.125 MiB at video level. Without
+--output_dir the command ends with the table. Where an export is refused, no weights are written either.
 """
 
 import dataclasses
@@ -16,8 +18,9 @@ import os
 
 from absl import flags
 
-from yt8m_distill.bin import command, flag_groups
+from yt8m_distill.bin import command, export_flags, flag_groups
 from yt8m_distill.errors import InputError
+from yt8m_distill.export.model_card import CARD
 from yt8m_distill.written_aside import require_replaceable, require_writable
 
 FLAGS = flags.FLAGS
@@ -32,19 +35,17 @@ flags.DEFINE_integer("folds", 5, "Parts of the videos, by a hash of their ids; e
 flags.DEFINE_integer("trials", 1000, "--search=random: weights drawn.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "--search=random: of the draws.", lower_bound=0)
 flags.DEFINE_integer(
-    "kept_classes", 100, "Classes compared of each video: those that any member ranks highest.", lower_bound=1
+    "kept_classes",
+    100,
+    "Classes compared of each video: those that any member ranks highest; GAP takes 20.",
+    lower_bound=20,
 )
 flags.DEFINE_string("predictions_file", None, "Read the members' predictions from this .npz, or predict and write it.")
 flags.DEFINE_string(
     "weights_file", None, "JSON that a search writes, with .txt and .csv beside it; read where there is no --search."
 )
 flags.DEFINE_string("plot", None, "Also draw weights and marginal GAP as a PNG.")
-flags.DEFINE_string("output_dir", None, "Folder of the SavedModel; it appears when it is complete.")
-flags.DEFINE_float("size_budget_mb", 1024.0, "Largest size in MiB (2**20 bytes); 1024 is one gigabyte.")
-flags.DEFINE_enum(
-    "form", "records", ["records", "mediapipe"], "What serving_default takes: serialized records or MediaPipe's floats."
-)
-flags.DEFINE_integer("top_k", 20, "Classes that serving_default returns of each video.", lower_bound=1)
+export_flags.define_export_flags()
 flags.DEFINE_boolean("overwrite", False, "Replace the export that --output_dir holds.")
 flag_groups.define_reading_flags()
 
@@ -61,28 +62,32 @@ def main(arguments):
     from yt8m_distill.spec import union
 
     runs = [find_run(path.strip(), FLAGS.use_ema) for path in FLAGS.members]
-    union([run.config.features for run in runs])
-    _require_exportable(runs)
+    source = union([run.config.features for run in runs])
+    _require_exportable(runs, source)
+    evaluate = export_flags.evaluation(source)
     members = candidates_of(runs)
-    fit = _fit([member.num_bytes for member in members], _given_weights(members))
-    weights, score = _search(fit, runs)
+    fit = _fit([member.num_bytes for member in members], source, _given_weights(members))
+    weights, score = _search(fit, runs, source)
     report = EnsembleReport(members, tuple(map(float, weights)), _settings(fit, members), score)
     print(report.text(), flush=True)
     _require_fit(report)
+    if FLAGS.output_dir:  # first: where the export is refused, nothing is written
+        _export(runs, report, evaluate)
     if FLAGS.weights_file and FLAGS.search:
         report.write(FLAGS.weights_file)
         print(f"written to {FLAGS.weights_file}")
     if FLAGS.plot:
         _draw(report)
-    if FLAGS.output_dir:
-        _export(runs, report.weights)
 
 
-def _require_exportable(runs):
+def _require_exportable(runs, source):
+    from yt8m_distill.export.mediapipe import require_frames
     from yt8m_distill.export.members import require_fixed_frames
 
     if FLAGS.output_dir:
         require_fixed_frames((run.directory, run.config.features) for run in runs)
+        if FLAGS.form == "mediapipe":
+            require_frames(source)
 
 
 def _require_consistent_flags():
@@ -99,7 +104,8 @@ def _require_consistent_flags():
     if FLAGS.size_budget_mb <= 0:
         raise InputError(f"--size_budget_mb={FLAGS.size_budget_mb}: expected a number above 0.")
     if FLAGS.output_dir:
-        require_replaceable(os.path.normpath(FLAGS.output_dir), "saved_model.pb", FLAGS.overwrite)
+        require_replaceable(os.path.normpath(FLAGS.output_dir), CARD, FLAGS.overwrite)
+    export_flags.require_output_for_evaluation()
     for path in filter(None, [FLAGS.search and FLAGS.weights_file, FLAGS.plot, FLAGS.predictions_file]):
         require_writable(path)
     if FLAGS.plot:
@@ -126,9 +132,10 @@ def _given_weights(members):
     return [weight / sum(weights) for weight in weights]
 
 
-def _fit(sizes, given):
+def _fit(sizes, source, given):
     """The function of KeptPredictions to weights that the flags ask for."""
     from yt8m_distill.compression import weight_search
+    from yt8m_distill.export.budget import graph_reserve
 
     if given is not None:
         return lambda predictions: given
@@ -136,40 +143,41 @@ def _fit(sizes, given):
         "equal": lambda predictions: [1 / len(sizes)] * len(sizes),
         "random": lambda predictions: weight_search.random_search(predictions, FLAGS.trials, FLAGS.seed),
         "ascend": weight_search.ascend,
-        "greedy": _Greedy(sizes),
+        "greedy": _Greedy(sizes, graph_reserve(source)),
     }[FLAGS.search]
 
 
 class _Greedy:
     """The members that fit into --size_budget_mb, and their weights; keeps the `steps` that led to the last ones."""
 
-    def __init__(self, sizes):
-        self.sizes, self.steps = sizes, ()
+    def __init__(self, sizes, reserve):
+        self.sizes, self.reserve, self.steps = sizes, reserve, ()
 
     def __call__(self, predictions):
         from yt8m_distill.compression.budgeted_ensemble import best_within
 
-        found = best_within(predictions, self.sizes, FLAGS.size_budget_mb * _MIB)
+        found = best_within(predictions, self.sizes, FLAGS.size_budget_mb * _MIB, self.reserve)
         self.steps = found.steps
         return found.weights
 
 
-def _search(fit, runs):
+def _search(fit, runs, source):
     """(weights, their Score, None without data)."""
     if not FLAGS.search_data_pattern:
         return fit(None), None
 
-    from yt8m_distill.compression.nested_search import scored_fit
+    from yt8m_distill.compression.nested_search import score_of, scored_fit
     from yt8m_distill.data.record_checks import check_first_record
     from yt8m_distill.data.shards import find_shards
     from yt8m_distill.inference.member_predictions import stored_predictions
-    from yt8m_distill.spec import union
 
     shards = find_shards(FLAGS.search_data_pattern, "--search_data_pattern")
-    check_first_record(shards[0], union([run.config.features for run in runs]))
+    check_first_record(shards[0], source)
     reading = flag_groups.reading_options() | {"kept": FLAGS.kept_classes}
     predictions = stored_predictions(FLAGS.predictions_file, runs, shards, **reading)
-    return scored_fit(fit, predictions, FLAGS.folds)
+    if FLAGS.search:
+        return scored_fit(fit, predictions, FLAGS.folds)
+    return fit(predictions), score_of(fit(predictions), predictions)
 
 
 def _settings(fit, members):
@@ -182,7 +190,7 @@ def _settings(fit, members):
         found |= {"size_budget_mb": FLAGS.size_budget_mb}
         found |= {"steps": [step | {"added": members[step["added"]].name} for step in steps]}
     if FLAGS.search_data_pattern:
-        found |= {"data": FLAGS.search_data_pattern, "folds": FLAGS.folds}
+        found |= {"data": FLAGS.search_data_pattern, **({"folds": FLAGS.folds} if FLAGS.search else {})}
     return found
 
 
@@ -192,7 +200,8 @@ def _require_fit(report):
         raise InputError(
             f"over budget: the weights of the members have {report.num_bytes / _MIB:,.2f} MiB and --size_budget_mb is "
             f"{FLAGS.size_budget_mb:g}. The largest is {largest.run} with {largest.num_bytes / _MIB:,.2f} MiB: "
-            "quantise it, leave it out, or let --search=greedy pick those that fit. Nothing was written."
+            "quantise it, leave it out, or let --search=greedy pick those that fit. No weights and no export were "
+            "written."
         )
 
 
@@ -206,17 +215,18 @@ def _draw(report):
     print(f"written to {FLAGS.plot}")
 
 
-def _export(runs, weights):
-    """Exports the members whose weight is above 0."""
+def _export(runs, report, evaluate):
+    """Exports the members whose weight is above 0; how they were weighed stands in the card."""
     from yt8m_distill.export.exported_runs import export_runs
 
-    counted = [(run, weight) for run, weight in zip(runs, weights, strict=True) if weight]
+    counted = [(run, weight) for run, weight in zip(runs, report.weights, strict=True) if weight]
     options = {"top_k": FLAGS.top_k, "budget_mib": FLAGS.size_budget_mb, "overwrite": FLAGS.overwrite}
-    options |= {"form": FLAGS.form}
+    options |= {"form": FLAGS.form, "evaluate": evaluate, "more": report.findings()}
     done = export_runs(
         [run for run, _ in counted], FLAGS.output_dir, weights=[weight for _, weight in counted], **options
     )
     print(f"{FLAGS.output_dir}: {done.size.summary()}\n{done.gpu}\nmodel card: {done.card}")
+    export_flags.print_evaluation(done.evaluation)
     print(f"largest difference to the weighted sum of the members on random videos: {done.difference:.1e}")
 
 

@@ -12,27 +12,26 @@ quantised run stores as codes stays codes on disk and becomes floats once, when 
 takes the frames of one video that its model reads.
 
 Each comes with a model card: sources, lineage, data, metrics, sizes, checksums. --verify compares the files with it.
-Over budget, the command fails and writes nothing. yt8m_distill.bin.ensemble exports several runs as one.
+Over budget, the command fails and writes nothing; of a SavedModel and a LiteRT file it writes both or none.
+yt8m_distill.bin.ensemble exports several runs as one.
 """
+
+import os
 
 from absl import flags
 
-from yt8m_distill.bin import command, flag_groups
+from yt8m_distill.bin import command, export_flags, flag_groups
 from yt8m_distill.errors import InputError
+from yt8m_distill.export.model_card import CARD, verify_card
+from yt8m_distill.written_aside import require_replaceable
 
 FLAGS = flags.FLAGS
 
 flag_groups.define_checkpoint_flag()
 flag_groups.define_use_ema_flag()
-flags.DEFINE_string("output_dir", None, "Folder of the SavedModel; it appears when it is complete.")
-flags.DEFINE_enum(
-    "form", "records", ["records", "mediapipe"], "What serving_default takes: serialized records or MediaPipe's floats."
-)
+export_flags.define_export_flags()
 flags.DEFINE_string("litert_file", None, "FILE.tflite to write, besides --output_dir or instead of it.")
 flags.DEFINE_enum("litert_kind", "int8", ["int8", "float16", "float32"], "How a LiteRT file stores weights.")
-flags.DEFINE_integer("top_k", 20, "Classes that serving_default returns of each video.", lower_bound=1)
-flags.DEFINE_float("size_budget_mb", 1024.0, "Largest size in MiB (2**20 bytes); 1024 is one gigabyte.")
-flags.DEFINE_string("eval_data_pattern", None, "Labelled TFRecord files: evaluate the SavedModel, for its card.")
 flag_groups.define_reading_flags()
 flags.DEFINE_boolean("overwrite", False, "Replace what --output_dir and --litert_file hold.")
 flags.DEFINE_string("verify", None, "An export (folder or .tflite file) to compare with its model card; nothing else.")
@@ -46,31 +45,29 @@ def main(arguments):
         return
     if not (FLAGS.output_dir or FLAGS.litert_file):
         raise InputError("--output_dir is empty: name the folder to write, such as exports/NeXtVLAD, or --litert_file.")
-    if FLAGS.eval_data_pattern and not FLAGS.output_dir:
-        raise InputError("--eval_data_pattern evaluates a SavedModel: give --output_dir too.")
+    export_flags.require_output_for_evaluation()
+    if FLAGS.output_dir:
+        require_replaceable(os.path.normpath(FLAGS.output_dir), CARD, FLAGS.overwrite)
     command.import_tensorflow()
 
     from yt8m_distill.run_config import find_run
 
     run = find_run(FLAGS.checkpoint, FLAGS.use_ema)
-    if FLAGS.litert_file:
-        from yt8m_distill.export.litert import require_litert_file
-
-        require_litert_file(FLAGS.litert_file, FLAGS.overwrite)
-    if FLAGS.output_dir:
-        _export_saved_model(run)
-    if FLAGS.litert_file:
-        _export_litert(run)
+    evaluate = export_flags.evaluation(run.config.features)
+    if not FLAGS.litert_file:
+        _export_saved_model(run, evaluate)
+    else:
+        _export_litert(run, (lambda: _export_saved_model(run, evaluate)) if FLAGS.output_dir else None)
 
 
-def _export_saved_model(run):
+def _export_saved_model(run, evaluate):
     from yt8m_distill.export.exported_runs import export_runs
 
     exported = export_runs(
         [run],
         FLAGS.output_dir,
         form=FLAGS.form,
-        evaluate=_evaluation(run) if FLAGS.eval_data_pattern else None,
+        evaluate=evaluate,
         top_k=FLAGS.top_k,
         budget_mib=FLAGS.size_budget_mb,
         overwrite=FLAGS.overwrite,
@@ -79,39 +76,19 @@ def _export_saved_model(run):
     print(f"largest tensors:\n{exported.size.table()}")
     print(f"largest difference to the run's own predictions on random frames: {exported.difference:.1e}")
     print(exported.gpu)
-    if exported.evaluation:
-        print("GAP@20 {gap:.4f}, mAP {map:.4f} on {examples:,} examples of {data}".format(**exported.evaluation))
+    export_flags.print_evaluation(exported.evaluation)
     print(f"model card: {exported.card}", flush=True)
 
 
-def _evaluation(run):
-    """A function of an export's folder to its results on --eval_data_pattern, with the name of the data."""
-    from yt8m_distill.data.record_checks import check_first_record
-    from yt8m_distill.data.shards import find_shards
-    from yt8m_distill.inference.evaluate import evaluate
-    from yt8m_distill.inference.served_model import load_served
-
-    shards = find_shards(FLAGS.eval_data_pattern, "--eval_data_pattern")
-    check_first_record(shards[0], run.config.features)
-
-    def results(folder):
-        model, spec = load_served(folder)
-        return {"data": FLAGS.eval_data_pattern, **evaluate(model, spec, shards, **flag_groups.reading_options())[0]}
-
-    return results
-
-
-def _export_litert(run):
+def _export_litert(run, also):
     from yt8m_distill.export.exported_runs import export_run_litert
 
     options = {"budget_mib": FLAGS.size_budget_mb, "overwrite": FLAGS.overwrite}
-    report, card = export_run_litert(run, FLAGS.litert_file, kind=FLAGS.litert_kind, **options)
+    report, card = export_run_litert(run, FLAGS.litert_file, also=also, kind=FLAGS.litert_kind, **options)
     print(f"{FLAGS.litert_file}: {report.summary()}\nmodel card: {card}")
 
 
 def _verify():
-    from yt8m_distill.export.model_card import verify_card
-
     card = verify_card(FLAGS.verify)
     print(f"{FLAGS.verify}: {len(card['files'])} files with {card['bytes']:,} bytes are as its model card says")
 

@@ -71,6 +71,11 @@ class EnsembleGraph(tf.Module):
         graphs = _trace(model, member.spec, weights, self._floats)
         self._traced.append(_TracedMember(member.spec, member.weight, _front_end_key(model, member.spec), *graphs))
 
+    @property
+    def sampled_frames(self):
+        """How many frames each member samples, 0 for those that read all."""
+        return [traced.spec.sampled_frames for traced in self._traced]
+
     def __call__(self, inputs):
         """{"predictions": float32 (batch, classes)} of whole videos; of a single member its "representation" too."""
         inputs = _cut(inputs, self.source)
@@ -133,8 +138,9 @@ def _front_end_key(model, spec):
 
 
 def _cut(inputs, source):
-    """Without the frames that reading the same video from a record would leave out."""
+    """Without the frames that reading the same video from a record would leave out, and those that are not there."""
     if not source.has_frames:
         return inputs
     cut = {name: inputs[name][:, : source.max_frames] for name in source.names}
-    return {**cut, "num_frames": tf.minimum(inputs["num_frames"], source.max_frames)}
+    rows = tf.shape(cut[source.names[0]])[1]
+    return {**cut, "num_frames": tf.clip_by_value(inputs["num_frames"], 0, rows)}

@@ -38,7 +38,7 @@ class Exported:
     card: str
 
 
-def export_runs(runs, directory, *, weights=(1.0,), evaluate=None, **options):
+def export_runs(runs, directory, *, weights=(1.0,), evaluate=None, more=None, **options):
     """Writes a SavedModel of runs, tries it on a GPU where there is one, and writes its model card into it.
 
     Args:
@@ -46,6 +46,7 @@ def export_runs(runs, directory, *, weights=(1.0,), evaluate=None, **options):
       directory: folder to write; it appears when everything is well.
       weights: share of each run in the predictions.
       evaluate: function of the export's folder, before it has its name, to a dict for the card.
+      more: dict for JSON, further parts of the card.
       **options: of `export_members`: top_k, budget_mib, overwrite, form.
 
     Returns:
@@ -65,19 +66,20 @@ def export_runs(runs, directory, *, weights=(1.0,), evaluate=None, **options):
     def finish(aside, source, difference):
         gpu, found["gpu"] = check_on_gpu(aside, source)
         found["evaluation"] = evaluate(aside) if evaluate else None
-        more = {"gpu": gpu and dataclasses.asdict(gpu), "evaluation": found["evaluation"]}
-        write_card(describe(described, signatures_of(aside), largest_difference=difference, **more), aside)
+        parts = {"gpu": gpu and dataclasses.asdict(gpu), "evaluation": found["evaluation"], **(more or {})}
+        write_card(describe(described, signatures_of(aside), largest_difference=difference, **parts), aside)
 
     size, difference = export_members(members, directory, finish=finish, **options)
     return Exported(size, difference, found["gpu"], found["evaluation"], card_path(directory))
 
 
-def export_run_litert(run, path, **options):
+def export_run_litert(run, path, *, also=None, **options):
     """Writes a LiteRT file of a run, and its model card beside it.
 
     Args:
       run: Run.
       path: `.tflite` file to write.
+      also: function without arguments that makes what is to come with the file: where it raises, there is neither.
       **options: of `export_litert`: kind, budget_mib, overwrite.
 
     Returns:
@@ -89,6 +91,8 @@ def export_run_litert(run, path, **options):
     model, spec = restore_model(run), run.config.features
 
     def finish(report, aside):
+        if also:
+            also()
         member = describe_member(run, run.config.model.name, 1.0, {report.kind: report.num_bytes})
         card = describe([member], litert_signatures(spec), litert=dataclasses.asdict(report))
         write_card(card, path, {os.path.basename(path): aside})

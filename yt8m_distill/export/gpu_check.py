@@ -6,7 +6,7 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from yt8m_distill.data.batches import input_signature
+from yt8m_distill.export.random_videos import random_videos
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +70,8 @@ def check_on_device(directory, spec, device, videos=16, batches=5):
     Returns:
       DeviceReport.
     """
-    inputs = _random_inputs(spec, videos)
+    inputs = random_videos(np.random.default_rng(0), spec, videos, spec.frame_limit)
+    inputs = tf.nest.map_structure(tf.constant, inputs)
     with tf.device("CPU:0"):
         expected = _predictor(directory)(inputs)
     _reset_peak(device)
@@ -110,16 +111,3 @@ def _reset_peak(device):
 
 def _peak_bytes(device):
     return tf.config.experimental.get_memory_info(device)["peak"] if device.startswith("GPU") else None
-
-
-def _random_inputs(spec, videos):
-    random = np.random.default_rng(0)
-    inputs = {}
-    for name, one in input_signature(spec).items():
-        if name == "num_frames":
-            inputs[name] = tf.constant(random.integers(1, spec.frame_limit + 1, videos), tf.int32)
-        elif spec.has_frames:
-            inputs[name] = tf.constant(random.integers(0, 256, (videos, spec.frame_limit, one.shape[-1])), tf.uint8)
-        else:
-            inputs[name] = tf.constant(random.normal(size=(videos, one.shape[-1])), tf.float32)
-    return inputs

@@ -13,6 +13,7 @@ import tensorflow as tf
 from yt8m_distill.errors import InputError
 from yt8m_distill.export.budget import MB, MIB
 from yt8m_distill.export.litert_weights import MIN_ELEMENTS, store_weights
+from yt8m_distill.export.random_videos import random_videos
 from yt8m_distill.written_aside import require_writable, written_aside
 
 # How far predictions, probabilities, may lie from the model's own: measured in docs/export.md.
@@ -180,7 +181,7 @@ def largest_difference(model, spec, content):
     for features in _random_features(spec):
         own = np.asarray(model(features, training=False)["predictions"])
         worst.append(np.abs(predict(**features)["predictions"] - own).max())
-    return float(max(worst))
+    return float(np.max(worst))  # Python's max would drop NaN
 
 
 def litert_predictor(content):
@@ -198,11 +199,5 @@ def litert_predictor(content):
 def _random_features(spec, videos=6):
     random = np.random.default_rng(0)
     for length in np.linspace(spec.frame_limit, 0, videos).astype(np.int32):
-        signature = litert_signature(spec)
-        features = {
-            name: random.integers(0, 256, one.shape).astype(np.uint8)
-            if spec.has_frames
-            else random.normal(size=one.shape).astype(np.float32)
-            for name, one in signature.items()
-        }
+        features = random_videos(random, spec, 1, spec.frame_limit)
         yield {**features, **({"num_frames": np.array([length], np.int32)} if spec.has_frames else {})}

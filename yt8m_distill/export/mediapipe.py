@@ -83,6 +83,7 @@ def float_view(batch, spec):
         return {**cut, "num_frames": tf.minimum(num_frames, spec.max_frames)}
     positions = sampled_positions(num_frames, spec)
     count = tf.reduce_sum(tf.cast(positions >= 0, tf.int32), axis=1)
+    positions = positions[:, : tf.reduce_max(count)]  # of no rows none can be gathered
     there = (positions >= 0)[:, :, tf.newaxis]
     rows = {name: tf.gather(batch[name], tf.maximum(positions, 0), batch_dims=1) for name in spec.names}
     return {**{name: tf.where(there, row, 0.0) for name, row in rows.items()}, "num_frames": count}

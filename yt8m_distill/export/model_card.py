@@ -1,7 +1,6 @@
 """model_card.json: where an export comes from, what it holds, and checksums by which damage to it is found."""
 
 import datetime
-import glob
 import importlib.metadata
 import json
 import os
@@ -31,7 +30,10 @@ def describe_member(run, name, weight, bytes_by_kind):
 
     Returns:
       A dict for JSON: the run's data, model, training and lineage (distillation, origin, ema_source) as in its
-      config.json, its checkpoint with checksum, and its newest evaluation.
+      config.json, its checkpoint with checksum, and the evaluation of that checkpoint, None without one.
+
+    Raises:
+      InputError: the evaluation's file is damaged.
     """
     return {
         "name": name,
@@ -42,7 +44,7 @@ def describe_member(run, name, weight, bytes_by_kind):
         "checksum": checkpoint_checksum(run.checkpoint),
         "step": run.step,
         "averaged_weights": run.use_ema,
-        "evaluation": _newest_evaluation(run),
+        "evaluation": _evaluation(run),
         **run.config.to_dict(),
     }
 
@@ -73,11 +75,11 @@ def bytes_by_kind(tensors):
 
 def signatures_of(directory):
     """The signatures of a SavedModel, as `describe` takes them; a length of a shape that is open is None."""
-    from tensorflow import dtypes
+    from tensorflow import dtypes, saved_model
     from tensorflow.core.protobuf import saved_model_pb2
 
     saved = saved_model_pb2.SavedModel()
-    with open(os.path.join(directory, "saved_model.pb"), "rb") as file:
+    with open(os.path.join(directory, saved_model.SAVED_MODEL_FILENAME_PB), "rb") as file:
         saved.ParseFromString(file.read())
 
     def tensors(described):
@@ -160,16 +162,18 @@ def _files_of(folder):
     return {os.path.relpath(path, folder): path for path in paths if not path.startswith(own)}
 
 
-def _newest_evaluation(run):
-    """The run's newest eval/*.json with its file's name, that of this checkpoint before any other; None without."""
-    ending = "-ema" if run.use_ema else ""
-    paths = sorted(glob.glob(os.path.join(glob.escape(run.directory), "eval", "*.json")), key=os.path.getmtime)
-    own = [path for path in paths if os.path.basename(path) == f"{run.step}{ending}.json"]
-    if not paths:
+def _evaluation(run):
+    """What `eval.py` wrote of this checkpoint, with its file's name; that of another says nothing of these weights."""
+    path = os.path.join(run.directory, "eval", f"{run.step}{'-ema' if run.use_ema else ''}.json")
+    if not os.path.exists(path):
         return None
-    newest = (own or paths)[-1]
-    with open(newest, encoding="utf-8") as file:
-        return {"file": newest, **json.load(file)}
+    try:
+        with open(path, encoding="utf-8") as file:
+            return {"file": path, **json.load(file)}
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}. Expected an evaluation of the run.") from error
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path} is no evaluation: {error}. Remove it, or evaluate the run again.") from error
 
 
 def _versions():

@@ -10,6 +10,7 @@ from yt8m_distill.data.batches import dense_labels, model_inputs
 from yt8m_distill.data.pipeline import ReadOptions, checked, read_batches
 from yt8m_distill.data.shards import count_records
 from yt8m_distill.errors import InputError
+from yt8m_distill.inference.served_model import require_all_frames
 from yt8m_distill.losses import cross_entropy
 from yt8m_distill.metrics.evaluation import EvaluationMetrics
 from yt8m_distill.metrics.top_k import reduce_top_k
@@ -33,8 +34,11 @@ def evaluate(model, spec, shards, *, top_k=20, progress=True, step=None, **readi
       examples), "examples"}, and {"average_precision": (classes,), "positives": (classes,)}.
 
     Raises:
-      InputError: a record cannot be read, there is none, or none has a label.
+      InputError: a record cannot be read, there is none, or none has a label; segments for an export of models that
+        sample frames.
     """
+    if spec.level == "segment":
+        require_all_frames(model, spec)
     step = step or make_evaluation_step(model, spec, top_k)
     metrics = EvaluationMetrics(top_k=top_k)
     loss = examples = 0

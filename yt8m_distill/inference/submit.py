@@ -9,6 +9,7 @@ from yt8m_distill.errors import InputError
 from yt8m_distill.inference.kaggle_csv import check_top_k, write_submission
 from yt8m_distill.inference.predict import make_predict_top_k
 from yt8m_distill.inference.segments import SegmentSubmission
+from yt8m_distill.inference.served_model import require_all_frames
 from yt8m_distill.spec import SEGMENT_SIZE
 from yt8m_distill.written_aside import require_writable
 
@@ -59,14 +60,10 @@ def write_segment_submission(
       The number of videos.
 
     Raises:
-      InputError: as `write_video_submission`, a whitelisted class that the model does not have, or a spec that samples
-        frames.
+      InputError: as `write_video_submission`, a whitelisted class that the model does not have, or a model that
+        samples frames.
     """
-    if spec.sampled_frames:
-        raise InputError(
-            f"the run reads {spec.sampled_frames} frames of each video (--frame_sampler={spec.frame_sampler}) and "
-            "segments need all of them. Leave out --segment_labels, or use a run without --sampled_frames."
-        )
+    require_all_frames(model, spec)
     require_writable(path)
     submission = SegmentSubmission(whitelist, max_per_class)
     top_k = spec.num_classes if top_k is None else top_k
