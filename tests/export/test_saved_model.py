@@ -129,14 +129,6 @@ def test_serialized_frame_level_records_get_the_scores_of_a_submission(labelled,
     _assert_as_submitted(signatures, records, model, FRAME, tmp_path)
 
 
-@pytest.mark.parametrize(("given", "meant"), [([9, 5, 100], [5, 5, 5]), ([-1, 0, 3], [0, 0, 3])])
-def test_num_frames_that_are_not_there_do_not_count(given, meant, signatures):
-    videos = _random_batch(given, 5)
-    counted = {**videos, "num_frames": tf.constant(meant)}
-    served, expected = (signatures["features"](**each)["predictions"].numpy() for each in (videos, counted))
-    np.testing.assert_array_equal(served, expected)
-
-
 def test_records_of_rated_segments_are_whole_videos_too(tmp_path):
     member = make_member("FrameLevelLogistic", SEGMENT)
     export_members([member], str(tmp_path / "export"), top_k=5)
