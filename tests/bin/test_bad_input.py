@@ -199,5 +199,5 @@ def test_export(run_dir, other_run, tmp_path):
     _assert_one_line(outcomes["other"], "ckpt-1 does not fit the NeXtVLAD_tiny")
     _assert_one_line(outcomes["no checkpoint"], "ckpt-9: there is no such checkpoint")
     _assert_one_line(outcomes["nowhere"], "--output_dir is empty")
-    _assert_one_line(outcomes["folder"], f"{run_dir}/config.json/model", "Not a directory")
+    _assert_one_line(outcomes["folder"], f"{run_dir}/config.json/model", "config.json is no folder")
     assert os.listdir(tmp_path) == []
