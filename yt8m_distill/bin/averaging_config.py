@@ -25,9 +25,10 @@ def averaging_config():
 
     from yt8m_distill.run_config import RunConfig, split_checkpoint
 
-    source_dir = os.path.realpath(split_checkpoint(FLAGS.ema_source)[0])
-    run_dir = FLAGS.train_dir or f"{source_dir}-ema"
-    if os.path.realpath(run_dir) == source_dir:
+    source_dir = os.path.normpath(split_checkpoint(FLAGS.ema_source)[0])
+    named = os.path.basename(source_dir) not in (".", "..")
+    run_dir = FLAGS.train_dir or f"{source_dir if named else os.path.realpath(source_dir)}-ema"
+    if os.path.realpath(run_dir) == os.path.realpath(source_dir):
         raise InputError(f"--train_dir={run_dir} is the directory of --ema_source: give the averaged run another one.")
     base, training, source = _begun(run_dir) or _source()
     _require_same_model(base.model)

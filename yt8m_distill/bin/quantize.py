@@ -121,11 +121,12 @@ def _evaluation(run, model):
 
     from yt8m_distill.data.record_checks import check_first_record
     from yt8m_distill.data.shards import find_shards
-    from yt8m_distill.inference.evaluate import evaluate
+    from yt8m_distill.inference.evaluate import evaluate, make_evaluation_step
 
     spec, shards = run.config.features, find_shards(FLAGS.eval_data_pattern, "--eval_data_pattern")
     check_first_record(shards[0], spec)
-    return lambda: evaluate(model, spec, shards, **flag_groups.reading_options())[0]
+    step = make_evaluation_step(model, spec)
+    return lambda: evaluate(model, spec, shards, step=step, **flag_groups.reading_options())[0]
 
 
 def _require_fit(tensors):
