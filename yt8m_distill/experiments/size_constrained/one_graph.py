@@ -89,5 +89,6 @@ def _largest_difference(served, spec, runs, weights, shards):
             weights[name] * np.asarray(model(inputs, training=False)["predictions"], np.float64)
             for name, model in models.items()
         )
-        largest = max(largest, float(np.abs(np.asarray(served(inputs, training=False)["predictions"]) - whole).max()))
+        difference = np.abs(np.asarray(served(inputs, training=False)["predictions"]) - whole).max()
+        largest = float(np.maximum(largest, difference))  # NaN stays NaN
     return largest
