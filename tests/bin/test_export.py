@@ -41,6 +41,8 @@ def outcomes(folder):
     return run_commands(
         "yt8m_distill.bin.export",
         cases,
+        # TensorFlow is imported before the command says how much it may log.
+        "import os; os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3');"
         "from yt8m_distill.export.litert import TOLERANCES; TOLERANCES['float16'] = -1",
     )
 
