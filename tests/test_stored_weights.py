@@ -5,7 +5,16 @@ import pytest
 import tensorflow as tf
 
 from yt8m_distill.errors import InputError
-from yt8m_distill.stored_weights import Affine, Codebook, Float16, Plain, holds_stored, read_stored, write_stored
+from yt8m_distill.stored_weights import (
+    Affine,
+    Codebook,
+    Float16,
+    Plain,
+    holds_stored,
+    read_stored,
+    stored_size,
+    write_stored,
+)
 
 RANDOM = np.random.default_rng(0)
 
@@ -36,6 +45,7 @@ def test_a_checkpoint_gives_every_form_back(tmp_path):
     assert holds_stored(prefix)
     read = read_stored(prefix)
     assert read.keys() == FORMS.keys()
+    assert stored_size(prefix) == sum(tensor.num_bytes for tensor in FORMS.values())
     for name, tensor in FORMS.items():
         assert type(read[name]) is type(tensor)
         assert read[name].parts().keys() == tensor.parts().keys()

@@ -5,6 +5,7 @@ memory and on disk differ in one point: codes of 4 bits are packed two a byte on
 """
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -162,6 +163,15 @@ def holds_stored(prefix):
         return not tf.train.load_checkpoint(prefix).has_tensor("_CHECKPOINTABLE_OBJECT_GRAPH")
     except (ValueError, RuntimeError, tf.errors.OpError) as error:
         raise InputError(f"{prefix} cannot be read: {' '.join(str(error).split())[:200]}") from error
+
+
+def stored_size(prefix):
+    """Bytes of all tensors of a checkpoint that `write_stored` wrote, without reading them."""
+    import tensorflow as tf
+
+    reader = tf.train.load_checkpoint(prefix)
+    dtypes = reader.get_variable_to_dtype_map()
+    return sum(math.prod(shape) * dtypes[key].size for key, shape in reader.get_variable_to_shape_map().items())
 
 
 def read_stored(prefix):

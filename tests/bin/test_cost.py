@@ -36,7 +36,6 @@ def outcomes(run_dir):
         "default": ["--model=FrameLevelLogistic", "--max_frames=7", "--num_classes=5"],
         "run": [f"--checkpoint={run_dir}"],
         "both": [f"--checkpoint={run_dir}", "--model=NeXtVLAD_tiny"],
-        "average": [f"--checkpoint={run_dir}", "--use_ema"],
         "frames": ["--num_frames=30,0"],
         "digits": ["--num_frames=\u00b2"],
         "records": ["--model=all", "--frame_features", "--feature_sizes=51,24", "--num_classes=5", "--max_frames=3"],
@@ -130,7 +129,6 @@ def test_a_run_says_what_its_model_is(outcomes):
     "case, words",
     [
         ("both", "--model and --checkpoint"),
-        ("average", "holds no average of its weights"),
         ("frames", "--num_frames=30,0: expected numbers of at least 1"),
         ("digits", "--num_frames=\u00b2: expected numbers of at least 1"),
         ("misfit", "feature_sizes"),

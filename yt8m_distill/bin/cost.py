@@ -22,7 +22,6 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("num_frames", None, "Frames of the video; several separated by commas (default: --max_frames).")
 flags.DEFINE_string("output_csv", None, "Also write every layer of every model to this file.")
 flag_groups.define_checkpoint_flag()
-flag_groups.define_use_ema_flag()
 flag_groups.define_model_flags()
 flags.DEFINE_alias("models", "model")
 flag_groups.define_data_flags()
@@ -64,7 +63,7 @@ def _run():
 
     if given := flag_groups.given_of_model_and_data():
         raise InputError(f"--{given[0]} and --checkpoint: the run says what its model is, so drop one of them.")
-    config = find_run(FLAGS.checkpoint, FLAGS.use_ema).config
+    config = find_run(FLAGS.checkpoint).config
     return [(config.model, config.features)]
 
 

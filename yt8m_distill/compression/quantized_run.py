@@ -51,7 +51,7 @@ def write_quantized_run(run, tensors, rows, settings, directory, overwrite=False
     Args:
       run: Run that the weights come from.
       tensors, rows: from `quantize_model`.
-      settings: {name: number or string} for the origin: how it was quantised and what that changed.
+      settings: {name: JSON value} for the origin: how it was quantised and what that changed.
       directory, overwrite: see `write_made_run`.
     """
     origin = Origin(

@@ -3,7 +3,7 @@
 import math
 
 from yt8m_distill.models.classifier import build_model
-from yt8m_distill.stored_weights import holds_stored, read_stored
+from yt8m_distill.stored_weights import holds_stored, stored_size
 
 _FLOAT_BYTES = 4
 
@@ -18,6 +18,6 @@ def stored_bytes(run, model=None):
       model: what `restore_model` made of it, where it is at hand; its values do not count.
     """
     if holds_stored(run.checkpoint):
-        return sum(tensor.num_bytes for tensor in read_stored(run.checkpoint).values())
+        return stored_size(run.checkpoint)
     model = model or build_model(run.config.model, run.config.features)
     return _FLOAT_BYTES * sum(math.prod(weight.shape) for weight in model.weights)

@@ -28,9 +28,9 @@ from yt8m_distill.experiments.ensemble_report import EnsembleReport
 from yt8m_distill.experiments.kept_result import kept_result
 from yt8m_distill.experiments.size_constrained.choices import halves
 from yt8m_distill.experiments.size_constrained.members import quantized_run
+from yt8m_distill.export.budget import MIB
 from yt8m_distill.inference.member_predictions import stored_predictions
 
-MIB = 2**20
 SINGLE, EQUAL, RANDOM, SEARCHED, CHOSEN = (
     "best member",
     "equal weights",

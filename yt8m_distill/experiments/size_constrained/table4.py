@@ -10,7 +10,6 @@ from yt8m_distill.experiments.size_constrained.choices import choose, halves
 from yt8m_distill.experiments.size_constrained.ensemble import (
     CHOSEN,
     EQUAL,
-    MIB,
     RANDOM,
     SEARCHED,
     SINGLE,
@@ -19,6 +18,7 @@ from yt8m_distill.experiments.size_constrained.ensemble import (
 )
 from yt8m_distill.experiments.size_constrained.one_graph import exported, paths
 from yt8m_distill.experiments.size_constrained.runs import families, last_of
+from yt8m_distill.export.budget import MIB
 
 _EQUAL = 1e-6  # of a prediction
 _COLUMNS = ("search", "held out", "final")
