@@ -12,9 +12,10 @@ import json
 import os
 import re
 
+from yt8m_distill.checksums import checkpoint_checksum
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters import registry
-from yt8m_distill.hyperparameters.distillation import Distillation
+from yt8m_distill.hyperparameters.distillation import Distillation, Teacher
 from yt8m_distill.hyperparameters.ema_source import EmaSource
 from yt8m_distill.hyperparameters.origin import Origin
 from yt8m_distill.hyperparameters.registry import ModelConfig
@@ -87,6 +88,10 @@ class Run:
     checkpoint: str
     step: int
     use_ema: bool = False
+
+    def as_teacher(self, weight=1.0):
+        """The Teacher by which another run's config.json names these weights; reads the checkpoint to its end."""
+        return Teacher(self.checkpoint, checkpoint_checksum(self.checkpoint), weight, self.use_ema)
 
 
 def save_config(config, run_dir):

@@ -78,7 +78,6 @@ def _model(teacher, features, params):
 
 def _teachers(runs, params):
     """A Teacher of each run; none where soft labels take their place and the student has a classifier of its own."""
-    from yt8m_distill.checksums import checkpoint_checksum
 
     if FLAGS.soft_labels and params.student_head == "own":
         if FLAGS.teacher_weights:
@@ -100,10 +99,7 @@ def _teachers(runs, params):
             f"--teacher_weights={','.join(weights)}: expected {len(runs)} numbers of at least 0, not all 0, one "
             "for each --teacher."
         )
-    return tuple(
-        Teacher(run.checkpoint, checkpoint_checksum(run.checkpoint), number)
-        for run, number in zip(runs, numbers, strict=True)
-    )
+    return tuple(run.as_teacher(number) for run, number in zip(runs, numbers, strict=True))
 
 
 def _soft_labels():

@@ -2,12 +2,10 @@
 
 import dataclasses
 
-from yt8m_distill.checksums import checkpoint_checksum
 from yt8m_distill.compression.averaging import average
 from yt8m_distill.compression.made_run import require_unquantized, write_made_run
 from yt8m_distill.compression.quantized_run import weights_of
 from yt8m_distill.errors import InputError
-from yt8m_distill.hyperparameters.distillation import Teacher
 from yt8m_distill.hyperparameters.origin import Origin
 from yt8m_distill.run_config import restore_model
 from yt8m_distill.stored_weights import Plain, named_weights
@@ -40,9 +38,7 @@ def write_averaged_run(model, runs, directory, settings, overwrite=False):
 
     Its config is the last run's.
     """
-    sources = tuple(
-        Teacher(run.checkpoint, checkpoint_checksum(run.checkpoint), 1 / len(runs), run.use_ema) for run in runs
-    )
+    sources = tuple(run.as_teacher(1 / len(runs)) for run in runs)
     config = dataclasses.replace(runs[-1].config, origin=Origin("average", sources, settings), ema_source=None)
     tensors = {name: Plain(weight.numpy()) for name, weight in named_weights(model).items()}
     write_made_run(config, tensors, runs[-1].step, directory, overwrite)

@@ -7,11 +7,9 @@ import dataclasses
 
 import numpy as np
 
-from yt8m_distill.checksums import checkpoint_checksum
 from yt8m_distill.compression.made_run import write_made_run
 from yt8m_distill.compression.policy import store
 from yt8m_distill.compression.report import report_csv, stored_row
-from yt8m_distill.hyperparameters.distillation import Teacher
 from yt8m_distill.hyperparameters.origin import Origin
 from yt8m_distill.stored_weights import named_weights
 
@@ -54,8 +52,5 @@ def write_quantized_run(run, tensors, rows, settings, directory, overwrite=False
       settings: {name: JSON value} for the origin: how it was quantised and what that changed.
       directory, overwrite: see `write_made_run`.
     """
-    origin = Origin(
-        "quantize", (Teacher(run.checkpoint, checkpoint_checksum(run.checkpoint), use_ema=run.use_ema),), settings
-    )
-    config = dataclasses.replace(run.config, origin=origin)
+    config = dataclasses.replace(run.config, origin=Origin("quantize", (run.as_teacher(),), settings))
     write_made_run(config, tensors, run.step, directory, overwrite, {REPORT: report_csv(rows)})

@@ -103,10 +103,7 @@ def _config(plan, output_dir):
         runs = [finished_run(teacher, output_dir) for teacher in plan.teachers]
         store = _store(plan, runs, output_dir) if plan.stored and runs else None
         needs_teachers = store is None or plan.distillation.student_head != "own"
-        teachers = [
-            Teacher(run.checkpoint, checkpoint_checksum(run.checkpoint), weight, run.use_ema)
-            for run, weight in zip(runs, plan.weights, strict=True)
-        ]
+        teachers = [run.as_teacher(weight) for run, weight in zip(runs, plan.weights, strict=True)]
         distillation = Distillation(
             plan.distillation, tuple(teachers) if needs_teachers else (), store, plan.joint_teacher
         )

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from yt8m_distill.checksums import checkpoint_checksum, file_sha256
+from yt8m_distill.checksums import file_sha256
 from yt8m_distill.data.batches import drawing_specs, input_signature, positions_key, view, with_random_positions
 from yt8m_distill.data.pipeline import ReadOptions, checked, read_batches
 from yt8m_distill.data.shard_fingerprint import shard_fingerprint
@@ -22,7 +22,6 @@ from yt8m_distill.distillation.soft_label_files import (
     write_settings,
 )
 from yt8m_distill.errors import InputError
-from yt8m_distill.hyperparameters.distillation import Teacher
 from yt8m_distill.inference.stored_shards import stored_shards
 from yt8m_distill.spec import union
 
@@ -48,10 +47,7 @@ def store_settings(runs, weights, *, top_k, temperature=1.0, output="sigmoid", r
         raise InputError(f"--temperature={temperature}: expected a number above 0.")
     if representation_size and len(runs) > 1:
         raise InputError(f"--representation keeps that of one run, and --checkpoint names {len(runs)}: leave it out.")
-    teachers = tuple(
-        Teacher(run.checkpoint, checkpoint_checksum(run.checkpoint), weight / sum(weights), run.use_ema)
-        for run, weight in zip(runs, weights, strict=True)
-    )
+    teachers = tuple(run.as_teacher(weight / sum(weights)) for run, weight in zip(runs, weights, strict=True))
     kept = top_k if top_k < spec.num_classes else 0
     return StoreSettings(teachers, spec.num_classes, kept, temperature, output, representation_size)
 
