@@ -13,7 +13,6 @@ evaluations for a higher GAP (compression/weight_search.py); greedy picks the me
 --output_dir the command ends with the table. Where an export is refused, no weights are written either.
 """
 
-import dataclasses
 import os
 
 from absl import flags
@@ -24,7 +23,6 @@ from yt8m_distill.export.model_card import CARD
 from yt8m_distill.written_aside import require_replaceable, require_writable
 
 FLAGS = flags.FLAGS
-_MIB = 2**20
 
 flags.DEFINE_list("members", [], "Run directories (the newest checkpoint of each) or RUN/checkpoints/ckpt-STEP.")
 flag_groups.define_use_ema_flag()
@@ -135,7 +133,8 @@ def _given_weights(members):
 def _fit(sizes, source, given):
     """The function of KeptPredictions to weights that the flags ask for."""
     from yt8m_distill.compression import weight_search
-    from yt8m_distill.export.budget import graph_reserve
+    from yt8m_distill.compression.budgeted_ensemble import BudgetedFit
+    from yt8m_distill.export.budget import MIB, graph_reserve
 
     if given is not None:
         return lambda predictions: given
@@ -143,22 +142,8 @@ def _fit(sizes, source, given):
         "equal": lambda predictions: [1 / len(sizes)] * len(sizes),
         "random": lambda predictions: weight_search.random_search(predictions, FLAGS.trials, FLAGS.seed),
         "ascend": weight_search.ascend,
-        "greedy": _Greedy(sizes, graph_reserve(source)),
+        "greedy": BudgetedFit(sizes, FLAGS.size_budget_mb * MIB, graph_reserve(source)),
     }[FLAGS.search]
-
-
-class _Greedy:
-    """The members that fit into --size_budget_mb, and their weights; keeps the `steps` that led to the last ones."""
-
-    def __init__(self, sizes, reserve):
-        self.sizes, self.reserve, self.steps = sizes, reserve, ()
-
-    def __call__(self, predictions):
-        from yt8m_distill.compression.budgeted_ensemble import best_within
-
-        found = best_within(predictions, self.sizes, FLAGS.size_budget_mb * _MIB, self.reserve)
-        self.steps = found.steps
-        return found.weights
 
 
 def _search(fit, runs, source):
@@ -186,20 +171,21 @@ def _settings(fit, members):
     if FLAGS.search == "random":
         found |= {"trials": FLAGS.trials, "seed": FLAGS.seed}
     if FLAGS.search == "greedy":
-        steps = [dataclasses.asdict(step) for step in fit.steps]
-        found |= {"size_budget_mb": FLAGS.size_budget_mb}
-        found |= {"steps": [step | {"added": members[step["added"]].name} for step in steps]}
+        steps = fit.step_records([member.name for member in members])
+        found |= {"size_budget_mb": FLAGS.size_budget_mb, "steps": steps}
     if FLAGS.search_data_pattern:
         found |= {"data": FLAGS.search_data_pattern, **({"folds": FLAGS.folds} if FLAGS.search else {})}
     return found
 
 
 def _require_fit(report):
-    if report.num_bytes > FLAGS.size_budget_mb * _MIB:
+    from yt8m_distill.export.budget import MIB
+
+    if report.num_bytes > FLAGS.size_budget_mb * MIB:
         largest = max(report.members, key=lambda member: member.num_bytes)
         raise InputError(
-            f"over budget: the weights of the members have {report.num_bytes / _MIB:,.2f} MiB and --size_budget_mb is "
-            f"{FLAGS.size_budget_mb:g}. The largest is {largest.run} with {largest.num_bytes / _MIB:,.2f} MiB: "
+            f"over budget: the weights of the members have {report.num_bytes / MIB:,.2f} MiB and --size_budget_mb is "
+            f"{FLAGS.size_budget_mb:g}. The largest is {largest.run} with {largest.num_bytes / MIB:,.2f} MiB: "
             "quantise it, leave it out, or let --search=greedy pick those that fit. No weights and no export were "
             "written."
         )

@@ -72,6 +72,26 @@ def best_within(predictions, sizes, budget, reserve=0):
     return max([BudgetedEnsemble(single, (alone,)), *grown], key=lambda found: found.steps[-1].gap)
 
 
+class BudgetedFit:
+    """`best_within` as a function of KeptPredictions to weights.
+
+    Attributes:
+      steps: the Steps that led to the last weights.
+    """
+
+    def __init__(self, sizes, budget, reserve=0):
+        self._limits, self.steps = (sizes, budget, reserve), ()
+
+    def __call__(self, predictions):
+        found = best_within(predictions, *self._limits)
+        self.steps = found.steps
+        return found.weights
+
+    def step_records(self, names):
+        """The steps as dicts, with the members' names."""
+        return [dataclasses.asdict(step) | {"added": names[step.added]} for step in self.steps]
+
+
 def _labelled_halves(predictions):
     in_half = predictions.folds(2, _PURPOSE)
     halves = [predictions.select(in_half == half) for half in (0, 1)]

@@ -5,14 +5,13 @@ OUTPUT/ensemble/seedS.json           the members and their weights (.txt and .cs
 OUTPUT/ensemble/seedS-scores.json    GAP of every way to weigh them
 """
 
-import dataclasses
 import hashlib
 import os
 
 import keras
 
 from yt8m_distill.checksums import checkpoint_checksum
-from yt8m_distill.compression.budgeted_ensemble import best_within
+from yt8m_distill.compression.budgeted_ensemble import BudgetedFit
 from yt8m_distill.compression.nested_search import marginal_gap, scored_fit
 from yt8m_distill.compression.stored_size import stored_bytes
 from yt8m_distill.compression.weight_search import (
@@ -91,10 +90,10 @@ def _predictions(runner, runs, name):
 
 
 def _weigh(members, search, final, budget, path):
-    grown = _Grown([member.num_bytes for member in members], budget)
+    grown = BudgetedFit([member.num_bytes for member in members], budget)
     weights, score = scored_fit(grown, search, _FOLDS)
-    settings = {"method": "greedy", "budget": budget, "folds": _FOLDS}
-    settings["steps"] = [dataclasses.asdict(step) | {"added": members[step.added].name} for step in grown.steps]
+    steps = grown.step_records([member.name for member in members])
+    settings = {"method": "greedy", "budget": budget, "folds": _FOLDS, "steps": steps}
     report = EnsembleReport(members, tuple(map(float, weights)), settings, score)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     report.write(path)
@@ -122,15 +121,3 @@ def _weigh(members, search, final, budget, path):
         "bytes": report.num_bytes,
         "budget": budget,
     }
-
-
-class _Grown:
-    """The members that fit into a budget, and their weights; keeps the `steps` that led to the last ones."""
-
-    def __init__(self, sizes, budget):
-        self._sizes, self._budget, self.steps = sizes, budget, ()
-
-    def __call__(self, predictions):
-        found = best_within(predictions, self._sizes, self._budget)
-        self.steps = found.steps
-        return found.weights
