@@ -90,6 +90,14 @@ def test_a_teacher_and_its_students_share_a_batch(shards):
         assert_viewed(shards[False], spec, source, True)
 
 
+def test_whole_videos_are_cut_for_a_model_of_segments(shards):
+    source = dataclasses.replace(WHOLE, level="segment")
+    batch = next(iter(read_batches(shards[False], WHOLE, ReadOptions(10))))
+    cut = sampled(RGB, 7, 0)
+    assert batch["num_frames"].numpy().max() > 7
+    assert_same(view(batch, dataclasses.replace(cut, level="segment"), source), view(batch, cut, WHOLE))
+
+
 @pytest.mark.parametrize("spec", [VIDEO, SEGMENT])
 def test_other_levels_are_viewed_feature_by_feature(tmp_path, spec):
     random = np.random.default_rng(0)

@@ -22,7 +22,8 @@ def model_inputs(batch, spec):
 def view(batch, spec, source):
     """What a model of `spec` sees of a batch that was read with `source`: the same as had it been read with `spec`.
 
-    Where features differ in their numbers of frames, `num_frames` counts those of the first feature of `source`.
+    Where features differ in their numbers of frames, `num_frames` counts those of the first feature of `source`. Whole
+    videos, as exports are given them, are cut for a model of segments too.
 
     Args:
       batch: dict by the batch contract, or part of one; for frames that are drawn at random, with their
@@ -39,7 +40,7 @@ def view(batch, spec, source):
     """
     _require_viewable(spec, source)
     inputs = model_inputs(batch, spec)
-    if spec.level != "frame" or spec.sampling == source.sampling:
+    if not spec.has_frames or spec.sampling == source.sampling:
         return inputs
     if not spec.sampled_frames:
         cut = {name: inputs[name][:, : spec.max_frames] for name in spec.names}
