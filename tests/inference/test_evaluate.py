@@ -89,6 +89,7 @@ def _plain(predictions, labels, rated):
         "perr": np.mean(perr),
         "loss": -(terms * rated).sum(1).mean(),
         "examples": len(labels),
+        "top_k": 20,
     }
 
 
@@ -96,6 +97,7 @@ def test_results_are_those_of_a_plain_computation(case):
     model, spec, shards, videos = case
     results, per_class = evaluate(model, spec, shards, batch_size=4, progress=False)
     predictions, labels, rated = _examples(model, spec, videos)
+    assert results.pop("level") == spec.level
     assert results == pytest.approx(_plain(predictions, labels, rated), rel=1e-5)
     np.testing.assert_array_equal(per_class["positives"], labels.sum(0))
 
@@ -104,6 +106,7 @@ def test_how_records_are_read_changes_nothing(case):
     model, spec, shards, _ = case
     first, _ = evaluate(model, spec, shards, batch_size=64, num_readers=1, progress=False)
     second, _ = evaluate(model, spec, shards, batch_size=5, num_readers=3, progress=False)
+    assert first.pop("level") == second.pop("level")
     assert first == pytest.approx(second, rel=1e-6)
 
 
@@ -134,16 +137,16 @@ def test_records_without_labels_are_bad_input(level, tmp_path):
 
 def test_results_are_written_with_their_keys(case, tmp_path):
     model, spec, shards, _ = case
-    results, _ = evaluate(model, spec, shards, progress=False)
-    results["checkpoint"] = "runs/x/checkpoints/ckpt-7"
+    results, _ = evaluate(model, spec, shards, top_k=5, progress=False)
+    results |= {"data": "test*.tfrecord", "checkpoint": "runs/x/checkpoints/ckpt-7"}
     path = write_results(results, str(tmp_path), 7)
     assert path == str(tmp_path / "eval" / "7.json")
     assert [entry.name for entry in (tmp_path / "eval").iterdir()] == ["7.json"]
     written = json.loads((tmp_path / "eval" / "7.json").read_text())
-    assert set(written) == {"gap", "map", "hit_at_1", "perr", "loss", "examples", "checkpoint"}
+    numbers = {"gap", "map", "hit_at_1", "perr", "loss", "examples"}
+    assert set(written) == {*numbers, "top_k", "level", "data", "checkpoint"}
     assert written == results
-    assert f"GAP@20      {results['gap']:.4f}" in table(results)
-    assert f"GAP@5       {results['gap']:.4f}" in table(results, top_k=5)
+    assert f"GAP@5       {results['gap']:.4f}" in table(results)
 
 
 def test_the_precision_of_a_class_without_positives_is_left_empty(tmp_path):

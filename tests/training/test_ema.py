@@ -166,7 +166,7 @@ def test_shadows_are_float32_under_mixed_precision(tmp_path, video_shards):
 
 
 def test_an_epoch_is_evaluated_with_both_and_the_weights_are_put_back(averaged, tmp_path, video_shards, capsys):
-    evaluation = EvaluateEpochs(VIDEO, video_shards[:1], str(tmp_path), 8)
+    evaluation = EvaluateEpochs(VIDEO, video_shards[:1], str(tmp_path), 8, "validate*")
     loop = train(CONFIG, tmp_path, video_shards, evaluation)
     assert_same_run(loop, tmp_path, averaged[0], averaged[2])
     results = {
@@ -207,11 +207,12 @@ def test_a_source_that_has_changed_is_refused(averaged, tmp_path, video_shards):
     [
         ({"base_learning_rate": 0.01}, 0.002),
         ({"base_learning_rate": 0.01, "learning_rate_decay": 0.5, "learning_rate_decay_examples": 24}, 0.0005),
+        ({"base_learning_rate": 0.01, "learning_rate_decay": 0.5, "learning_rate_decay_examples": 32}, 0.001),
         ({"base_learning_rate": 0.02, "learning_rate_schedule": "cosine", "warmup_steps": 3}, 0.004),
     ],
 )
 def test_the_learning_rate_is_a_fifth(numbers, expected, averaged):
-    """The run's step 8 is the second of those at 0.01 * 0.5**2."""
+    """The last of 8 steps is number 7 from 0: of decays every 3 steps it has seen two, of those every 4 one."""
     run = find_run(str(averaged[2]))
     config = dataclasses.replace(run.config, training=make_config(**numbers).training)
     params = averaging_params(dataclasses.replace(run, config=config))
@@ -279,7 +280,7 @@ from training.test_ema import _assert_average, _shadows, _source
 folder, shards = sys.argv[1], sys.argv[2:]
 replicas = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 recorder = Recorder()
-evaluation = EvaluateEpochs(VIDEO, shards[:1], folder, 8)
+evaluation = EvaluateEpochs(VIDEO, shards[:1], folder, 8, "validate*")
 loop = train(CONFIG, f"{folder}/two", shards, evaluation, recorder, strategy=replicas)
 assert len(recorder.weights) == 9
 _assert_average(_shadows(loop), recorder.weights, 0.3, warm_up=True)

@@ -64,9 +64,9 @@ def _evaluate(loaded, shards):
         spec = dataclasses.replace(spec, level="segment" if FLAGS.segment_labels else "frame")
     check_first_record(shards[0], spec)
     results, per_class = evaluate(loaded.model, spec, shards, top_k=FLAGS.top_k, **flag_groups.reading_options())
-    results["checkpoint"] = loaded.checkpoint
+    results |= {"data": FLAGS.eval_data_pattern, "checkpoint": loaded.checkpoint}
     # First, since the directory of a run or an export may be one that only others may write to.
-    print(f"{loaded.title}\n{table(results, FLAGS.top_k)}", flush=True)
+    print(f"{loaded.title}\n{table(results)}", flush=True)
     if FLAGS.per_class_csv:
         write_per_class(per_class, FLAGS.per_class_csv)
     path = write_results(results, loaded.directory, loaded.step, loaded.use_ema)

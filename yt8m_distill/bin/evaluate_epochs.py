@@ -15,11 +15,12 @@ class EvaluateEpochs(keras.callbacks.Callback):
       shards: labelled TFRecord files.
       run_dir: its eval/STEP.json is written, and eval/STEP-ema.json of averaged weights.
       batch_size: videos evaluated together.
+      data: the pattern that found the shards, which those files name.
     """
 
-    def __init__(self, spec, shards, run_dir, batch_size):
+    def __init__(self, spec, shards, run_dir, batch_size, data):
         super().__init__()
-        self._spec, self._shards, self._run_dir, self._batch_size = spec, shards, run_dir, batch_size
+        self._spec, self._shards, self._run_dir, self._batch_size, self._data = spec, shards, run_dir, batch_size, data
 
     def on_train_begin(self, logs=None):
         self._evaluation_step = make_evaluation_step(self.model, self._spec)
@@ -40,7 +41,8 @@ class EvaluateEpochs(keras.callbacks.Callback):
             step=self._evaluation_step,
         )
         step = int(logs["step"])
-        write_results({**results, "checkpoint": f"epoch {epoch + 1}, step {step}"}, self._run_dir, step, use_ema)
+        of = {"data": self._data, "checkpoint": f"epoch {epoch + 1}, step {step}"}
+        write_results(results | of, self._run_dir, step, use_ema)
         weights = ", averaged weights," if use_ema else ""
         print(
             f"epoch {epoch + 1}{weights} evaluated on {results['examples']:,} examples: GAP {results['gap']:.4f}  "

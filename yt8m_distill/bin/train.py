@@ -89,7 +89,8 @@ def _train(config, run_dir, shards, eval_shards):
 
     callbacks = [ProgressLine(config.training.num_epochs)]
     if eval_shards:
-        callbacks.append(EvaluateEpochs(config.features, eval_shards, run_dir, config.training.batch_size))
+        batch_size, data = config.training.batch_size, FLAGS.eval_data_pattern
+        callbacks.append(EvaluateEpochs(config.features, eval_shards, run_dir, batch_size, data))
     loop = TrainingLoop(config, run_dir, shards, callbacks)
     weights = sum(variable.value.shape.num_elements() for variable in loop.model.trainable_variables)
     print(f"{config.model.name}: {weights:,} trainable weights, {len(shards)} shards, {loop.total_steps or '?'} steps")

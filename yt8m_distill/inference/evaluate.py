@@ -31,7 +31,7 @@ def evaluate(model, spec, shards, *, top_k=20, progress=True, step=None, **readi
 
     Returns:
       (results, per_class): {"gap", "map", "hit_at_1", "perr", "loss" (cross entropy summed over classes, mean over
-      examples), "examples"}, and {"average_precision": (classes,), "positives": (classes,)}.
+      examples), "examples", "top_k", "level"}, and {"average_precision": (classes,), "positives": (classes,)}.
 
     Raises:
       InputError: a record cannot be read, there is none, or none has a label; segments for an export of models that
@@ -57,7 +57,7 @@ def evaluate(model, spec, shards, *, top_k=20, progress=True, step=None, **readi
     if not positives.any():
         raise InputError(f"{shards[0]} and {len(shards) - 1} more hold no labels: expected labelled records.")
     results = {key: float(value) for key, value in results.items()}
-    results |= {"loss": loss / examples, "examples": examples}
+    results |= {"loss": loss / examples, "examples": examples, "top_k": top_k, "level": spec.level}
     return results, {"average_precision": average_precision, "positives": positives}
 
 
@@ -85,10 +85,10 @@ def write_results(results, run_dir, step, use_ema=False):
     return path
 
 
-def table(results, top_k=20):
-    """The results of `evaluate(top_k=top_k)`, with their "checkpoint", as lines to read."""
+def table(results):
+    """The results of `evaluate`, with their "checkpoint", as lines to read."""
     rows = [
-        (f"GAP@{top_k}", f"{results['gap']:.4f}"),
+        (f"GAP@{results['top_k']}", f"{results['gap']:.4f}"),
         ("mAP", f"{results['map']:.4f}"),
         ("Hit@1", f"{results['hit_at_1']:.4f}"),
         ("PERR", f"{results['perr']:.4f}"),
