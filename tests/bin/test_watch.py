@@ -28,7 +28,9 @@ def test_watch_evaluates_the_newest_checkpoint_once_and_ends_when_nothing_comes(
     assert watched.returncode == 0, watched.stderr
     assert watched.stdout.count("GAP@20") == 1
     (path,) = (tmp_path / "run/eval").glob("*.json")
-    assert json.loads(path.read_text())["checkpoint"].endswith(f"ckpt-{path.stem}")
+    written = json.loads(path.read_text())
+    assert written["checkpoint"].endswith(f"ckpt-{path.stem}")
+    assert (written["data"], written["level"], written["top_k"]) == (",".join(shards), "video", 20)
 
 
 @pytest.fixture(scope="module")
