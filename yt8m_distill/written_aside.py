@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import secrets
 import shutil
 
 from yt8m_distill.errors import InputError
@@ -28,7 +29,7 @@ def written_aside(path, binary=False):
     """
     path = os.fspath(path)
     require_writable(path)
-    aside = f"{path}.{os.getpid()}.partial"
+    aside = _new_name(path, "partial")
     try:
         # Closed below.
         file = open(aside, "wb") if binary else open(aside, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
@@ -38,14 +39,17 @@ def written_aside(path, binary=False):
         with file:
             yield file
         os.replace(aside, path)
-    except BaseException:
-        os.remove(aside)
-        raise
+    finally:
+        with contextlib.suppress(FileNotFoundError):  # it has its name
+            os.remove(aside)
 
 
 @contextlib.contextmanager
 def folder_aside(directory, mark, overwrite=False):
     """A folder to fill; it takes the name `directory` when the block ends, and goes when the block raises.
+
+    Where the change of names is interrupted, an earlier folder has its name again; only a process killed between its
+    two steps leaves both folders beside it, as DIRECTORY.*.old and DIRECTORY.*.partial.
 
     Args:
       directory: the name; a folder of that name that is empty gives way. Of a symbolic link it is what that leads to.
@@ -53,20 +57,22 @@ def folder_aside(directory, mark, overwrite=False):
       overwrite: whether an earlier folder of this kind gives way too, once the new one is complete.
 
     Raises:
-      InputError: `directory` holds something that does not give way.
+      InputError: `directory` holds something that does not give way; where that appeared during the block, what the
+        block wrote goes.
     """
     require_replaceable(directory, mark, overwrite)
     directory = os.path.realpath(directory)
-    aside, old = (f"{directory}.{os.getpid()}.{ending}" for ending in ("partial", "old"))
-    os.makedirs(aside)
+    aside, made = _new_name(directory, "partial"), _missing_parents(directory)
     try:
+        os.makedirs(aside)
         yield aside
-        if os.path.exists(directory):
-            os.rename(directory, old)
-        os.rename(aside, directory)
-        shutil.rmtree(old, ignore_errors=True)
+        _require_still_replaceable(directory, mark, overwrite)
+        _take_name(aside, directory)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+        with contextlib.suppress(OSError):  # not empty
+            for folder in made:
+                os.rmdir(folder)
 
 
 def require_replaceable(directory, mark, overwrite=False):
@@ -80,6 +86,38 @@ def require_replaceable(directory, mark, overwrite=False):
         raise InputError(f"{directory} exists and holds no {mark}: give another --output_dir.")
     if not overwrite:
         raise InputError(f"{directory} is there already: give another --output_dir, or --overwrite.")
+
+
+def _require_still_replaceable(directory, mark, overwrite):
+    try:
+        require_replaceable(directory, mark, overwrite)
+    except InputError as error:
+        raise InputError(f"{error} This was not so when the work began: its result is not kept.") from error
+
+
+def _take_name(aside, directory):
+    """Gives a folder its name, and removes an earlier one of that name; where that fails, the earlier one is back."""
+    old = _new_name(directory, "old")
+    try:
+        if os.path.exists(directory):
+            os.rename(directory, old)
+        os.rename(aside, directory)
+    finally:
+        if not os.path.exists(aside):
+            shutil.rmtree(old, ignore_errors=True)
+        elif os.path.exists(old):
+            os.rename(old, directory)
+
+
+def _new_name(path, ending):
+    """A free name beside `path`. One with the process number may be taken: killed processes leave their files."""
+    return f"{path}.{secrets.token_hex(4)}.{ending}"
+
+
+def _missing_parents(path):
+    """The folders on the way to `path` that are not there, the innermost first."""
+    parent = os.path.dirname(path)
+    return [] if os.path.lexists(parent) else [parent, *_missing_parents(parent)]
 
 
 def _require_room(real, directory):

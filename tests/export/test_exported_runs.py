@@ -109,12 +109,21 @@ def test_of_two_forms_both_are_written_or_none(runs, tmp_path):
     path, folder = str(tmp_path / "a.tflite"), str(tmp_path / "export")
 
     def fail():
-        assert os.listdir(tmp_path) == [os.path.basename(f"{path}.{os.getpid()}.partial")]
+        [aside] = os.listdir(tmp_path)
+        assert aside.startswith("a.tflite.") and aside.endswith(".partial")
         export_runs(runs[:1], folder, budget_mib=0.001)
 
     with pytest.raises(InputError, match="over budget"):
         export_run_litert(runs[0], path, also=fail)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_card_that_appears_during_the_work_stays(runs, tmp_path):
+    card = tmp_path / "a.tflite.json"
+    with pytest.raises(InputError, match=r"a.tflite.json exists: give another --litert_file, or --overwrite"):
+        export_run_litert(runs[0], str(tmp_path / "a.tflite"), kind="float32", also=lambda: card.write_text("mine"))
+    assert card.read_text() == "mine"
+    assert os.listdir(tmp_path) == ["a.tflite.json"]
 
 
 def test_over_budget_no_card_is_left(runs, tmp_path):

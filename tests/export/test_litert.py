@@ -63,6 +63,25 @@ def test_what_padding_holds_changes_nothing(plain):
     np.testing.assert_array_equal(_predictions(plain, features), _predictions(plain, other))
 
 
+@pytest.mark.parametrize("limit", [1, 6])  # which clipping of integers LiteRT has depends on the limit
+def test_no_more_frames_count_than_there_are(limit):
+    spec = dataclasses.replace(STUDENT, sampled_frames=limit)
+    model = build_model(registry.model_config("FrameLevelLogistic"), spec, seed=5)
+    content = litert._convert(model, spec)
+    assert litert.largest_difference(model, spec, content) <= TOLERANCES["float32"]
+    features = {name: np.full((1, limit, size), 200, np.uint8) for name, size in spec.size_by_name.items()}
+    for said, there in ((limit + 15, limit), (-1, 0)):
+        counts = [{**features, "num_frames": np.array([count], np.int32)} for count in (said, there)]
+        np.testing.assert_array_equal(*(_predictions(content, one) for one in counts))
+
+
+def test_a_file_that_counts_frames_that_are_not_there_is_found(tmp_path, monkeypatch):
+    model = build_model(registry.model_config("FrameLevelLogistic"), STUDENT, seed=5)
+    monkeypatch.setattr(litert, "_within_rows", lambda features, spec: features)
+    _bad(model, tmp_path, "predictions differ from the model's by", kind="float16")
+    assert os.listdir(tmp_path) == []
+
+
 # Loops over frames, and second moments of clusters: other operators of LiteRT than those of NeXtVLAD.
 @pytest.mark.parametrize("name", ["LSTM_tiny", "NetFV_tiny"])
 def test_families_are_made_of_operators_that_litert_has(name, tmp_path):
@@ -120,7 +139,7 @@ def test_codes_are_at_most_half_a_step_away():
     codes, steps = quantize_rows(weights.astype(np.float32))
     assert codes.dtype == np.int8
     assert steps.shape == (7,)
-    assert np.abs(codes * steps[:, None] - weights).max(axis=1).tolist() <= (steps * 0.5001).tolist()
+    assert (np.abs(codes * steps[:, None] - weights).max(axis=1) <= steps * 0.5001).all()
     assert not codes[0].any()  # the row of zeros
     assert quantize_rows(np.full((3, 2, 2), -2, np.float32))[0].tolist() == np.full((3, 2, 2), -127).tolist()
 
@@ -130,19 +149,19 @@ def test_what_float16_cannot_hold_stays_float32():
     np.testing.assert_allclose(litert_predictor(content)(x=np.ones((1, 64), np.float32))["y"], 64e6)
 
 
-def _without_frames_nan(content):
+def _nan_for_more_frames_than_rows(content):
     right = litert_predictor(content)
 
     def predict(**features):
         predictions = right(**features)["predictions"]
-        return {"predictions": predictions if features["num_frames"] else np.full_like(predictions, np.nan)}
+        return {"predictions": predictions if features["num_frames"] <= 5 else np.full_like(predictions, np.nan)}
 
     return predict
 
 
 def test_nan_for_the_last_of_the_videos_tried_is_not_kept(model, plain, tmp_path, monkeypatch):
     monkeypatch.setattr(litert, "_convert", lambda *_: plain)
-    monkeypatch.setattr(litert, "litert_predictor", _without_frames_nan)
+    monkeypatch.setattr(litert, "litert_predictor", _nan_for_more_frames_than_rows)
     _bad(model, tmp_path, "predictions differ from the model's by nan", kind="float32")
     assert os.listdir(tmp_path) == []
 
@@ -157,13 +176,32 @@ def test_bad_input_is_said_before_the_work_and_nothing_is_written(model, plain, 
     _bad(model, tmp_path, "ends in .tflite", name="a.bin")
     _bad(model, tmp_path, "no folder", name="none/a.tflite")
     monkeypatch.setattr(litert, "_convert", lambda *_: plain)
-    _bad(model, tmp_path, "over budget", budget_mib=0.01)
+    too_large = "over budget: .*: choose {} or raise --size_budget_mb. Nothing was written"
+    _bad(model, tmp_path, too_large.format("a smaller model"), budget_mib=0.01)
+    _bad(model, tmp_path, too_large.format("--litert_kind=int8, float16,"), budget_mib=0.01, kind="float32")
     monkeypatch.setattr(litert, "TOLERANCES", {"int8": 1e-9})
     _bad(model, tmp_path, "differ from the model's by .* choose another --litert_kind", min_elements=256)
     assert os.listdir(tmp_path) == []
     (tmp_path / "a.tflite").write_bytes(b"mine")
     _bad(model, tmp_path, "exists: give another --litert_file, or --overwrite")
     assert (tmp_path / "a.tflite").read_bytes() == b"mine"
+    (tmp_path / "b.tflite.json").mkdir()
+    _bad(model, tmp_path, "b.tflite.json is a directory", name="b.tflite", overwrite=True)
+    (tmp_path / "c.tflite.json").write_bytes(b"mine")
+    _bad(model, tmp_path, "c.tflite.json exists: give another --litert_file, or --overwrite", name="c.tflite")
+    assert (tmp_path / "c.tflite.json").read_bytes() == b"mine"
+    assert sorted(os.listdir(tmp_path)) == ["a.tflite", "b.tflite.json", "c.tflite.json"]
+
+
+def test_a_file_that_appears_during_the_work_stays(model, plain, tmp_path, monkeypatch):
+    def convert(*_):
+        (tmp_path / "a.tflite").write_bytes(b"mine")
+        return plain
+
+    monkeypatch.setattr(litert, "_convert", convert)
+    _bad(model, tmp_path, "a.tflite exists: give another --litert_file, or --overwrite")
+    assert (tmp_path / "a.tflite").read_bytes() == b"mine"
+    assert os.listdir(tmp_path) == ["a.tflite"]
 
 
 def test_a_file_without_its_card_is_not_kept(model, plain, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import os
 
 from yt8m_distill.export.budget import SizeReport
 from yt8m_distill.export.gpu_check import check_on_gpu
-from yt8m_distill.export.litert import export_litert, litert_signatures
+from yt8m_distill.export.litert import export_litert, litert_signatures, require_litert_file
 from yt8m_distill.export.members import member_of
 from yt8m_distill.export.model_card import (
     bytes_by_kind,
@@ -73,14 +73,15 @@ def export_runs(runs, directory, *, weights=(1.0,), evaluate=None, more=None, **
     return Exported(size, difference, found["gpu"], found["evaluation"], card_path(directory))
 
 
-def export_run_litert(run, path, *, also=None, **options):
+def export_run_litert(run, path, *, also=None, overwrite=False, **options):
     """Writes a LiteRT file of a run, and its model card beside it.
 
     Args:
       run: Run.
       path: `.tflite` file to write.
       also: function without arguments that makes what is to come with the file: where it raises, there is neither.
-      **options: of `export_litert`: kind, budget_mib, overwrite.
+      overwrite: replace an earlier file and its card.
+      **options: of `export_litert`: kind, budget_mib.
 
     Returns:
       (LiteRTReport, path of the card).
@@ -93,11 +94,12 @@ def export_run_litert(run, path, *, also=None, **options):
     def finish(report, aside):
         if also:
             also()
+        require_litert_file(path, overwrite)  # what appeared during the work is not overwritten
         member = describe_member(run, run.config.model.name, 1.0, {report.kind: report.num_bytes})
         card = describe([member], litert_signatures(spec), litert=dataclasses.asdict(report))
         write_card(card, path, {os.path.basename(path): aside})
 
-    return export_litert(model, spec, path, finish=finish, **options), card_path(path)
+    return export_litert(model, spec, path, overwrite=overwrite, finish=finish, **options), card_path(path)
 
 
 def _distinct(names):

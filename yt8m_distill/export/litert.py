@@ -13,12 +13,13 @@ import tensorflow as tf
 from yt8m_distill.errors import InputError
 from yt8m_distill.export.budget import MB, MIB
 from yt8m_distill.export.litert_weights import MIN_ELEMENTS, store_weights
+from yt8m_distill.export.model_card import card_path
 from yt8m_distill.export.random_videos import random_videos
 from yt8m_distill.written_aside import require_writable, written_aside
 
 # How far predictions, probabilities, may lie from the model's own: measured in docs/export.md.
 TOLERANCES = {"int8": 0.05, "float16": 0.002, "float32": 1e-5}
-KINDS = tuple(TOLERANCES)
+KINDS = tuple(TOLERANCES)  # the smallest first
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +75,8 @@ def export_litert(
     """Writes a LiteRT file aside, checks its answers and its size, and gives it its name.
 
     Its one signature `serving_default` takes `litert_signature(spec)`, of a student the frames it reads and no others,
-    and returns `predictions` float32 (1, classes). It uses LiteRT's built-in operators alone.
+    and returns `predictions` float32 (1, classes). `num_frames` above the rows counts as all of them, below 0 as 0. It
+    uses LiteRT's built-in operators alone.
 
     Args:
       model: VideoClassifier of any family.
@@ -90,8 +92,8 @@ def export_litert(
       LiteRTReport.
 
     Raises:
-      InputError: an unknown kind, a file in the way, a model that needs other operators, over budget, or predictions
-        further from the model's than `TOLERANCES[kind]`; nothing is written then.
+      InputError: an unknown kind, a file or its card in the way, a model that needs other operators, over budget, or
+        predictions further from the model's than `TOLERANCES[kind]`; nothing is written then.
     """
     if kind not in KINDS:
         raise InputError(f"--litert_kind={kind}: expected one of {', '.join(KINDS)}.")
@@ -103,15 +105,18 @@ def export_litert(
     rows = spec.frame_limit if spec.has_frames else 0
     report = LiteRTReport(kind, rows, len(content), len(plain), difference)
     if report.num_bytes > budget_mib * MIB:
+        smaller = ", ".join(KINDS[: KINDS.index(kind)])
         raise InputError(
-            f"over budget: {path} would take {report.num_bytes / MIB:,.1f} MiB of {budget_mib:,.1f} MiB: choose a "
-            "smaller --litert_kind or raise --size_budget_mb. Nothing was written."
+            f"over budget: {path} would take {report.num_bytes / MIB:,.1f} MiB of {budget_mib:,.1f} MiB: choose "
+            f"{f'--litert_kind={smaller},' if smaller else 'a smaller model'} or raise --size_budget_mb. Nothing was "
+            "written."
         )
     if not difference <= TOLERANCES[kind]:
         raise InputError(
             f"{path}: {kind} predictions differ from the model's by {difference:.1e}, more than "
             f"{TOLERANCES[kind]:.0e}: choose another --litert_kind. Nothing was written."
         )
+    require_litert_file(path, overwrite)  # what appeared during the work is not overwritten
     with written_aside(path, binary=True) as file:
         file.write(content)
         file.flush()
@@ -121,12 +126,13 @@ def export_litert(
 
 
 def require_litert_file(path, overwrite):
-    """Raises InputError where `export_litert` could not write `path`: to be called before other work, too."""
+    """Raises InputError where `path` or its card could not be written: to be called before other work, too."""
     if not path.endswith(".tflite"):
         raise InputError(f"--litert_file={path}: expected a name that ends in .tflite.")
-    require_writable(path)
-    if os.path.exists(path) and not overwrite:
-        raise InputError(f"{path} exists: give another --litert_file, or --overwrite.")
+    for written in (path, card_path(path)):
+        require_writable(written)
+        if os.path.exists(written) and not overwrite:
+            raise InputError(f"{written} exists: give another --litert_file, or --overwrite.")
 
 
 @contextlib.contextmanager
@@ -151,7 +157,7 @@ def _convert(model, spec):
 
     @tf.function(input_signature=[litert_signature(spec)])
     def predict(features):
-        return {"predictions": model(features, training=False)["predictions"]}
+        return {"predictions": model(_within_rows(features, spec), training=False)["predictions"]}
 
     module.predict = predict
     converter = tf.lite.TFLiteConverter.from_concrete_functions([predict.get_concrete_function()], module)
@@ -159,6 +165,15 @@ def _convert(model, spec):
         return converter.convert()
     except Exception as error:  # TensorFlow's ConverterError is no public class
         raise InputError(f"{model.name} cannot be a LiteRT file: {_reason(str(error))}.") from error
+
+
+def _within_rows(features, spec):
+    """Features of which no more frames count than there are, as in a SavedModel."""
+    if not spec.has_frames:
+        return features
+    # Of tf.clip_by_value from 0 to 6 the converter makes a Relu6 of integers, which LiteRT lacks.
+    count = tf.minimum(tf.maximum(features["num_frames"], 0), spec.frame_limit)
+    return {**features, "num_frames": count}
 
 
 def _reason(message):
@@ -171,6 +186,8 @@ def _reason(message):
 def largest_difference(model, spec, content):
     """Largest difference of a file's predictions to a model's, on random features of several lengths.
 
+    The last length is above the rows, and the model is told how many there are.
+
     Args:
       model: VideoClassifier.
       spec: its FeatureSpec.
@@ -178,8 +195,8 @@ def largest_difference(model, spec, content):
     """
     predict = litert_predictor(content)
     worst = []
-    for features in _random_features(spec):
-        own = np.asarray(model(features, training=False)["predictions"])
+    for features, counted in _random_features(spec):
+        own = np.asarray(model(counted, training=False)["predictions"])
         worst.append(np.abs(predict(**features)["predictions"] - own).max())
     return float(np.max(worst))  # Python's max would drop NaN
 
@@ -197,7 +214,12 @@ def litert_predictor(content):
 
 
 def _random_features(spec, videos=6):
-    random = np.random.default_rng(0)
-    for length in np.linspace(spec.frame_limit, 0, videos).astype(np.int32):
-        features = random_videos(random, spec, 1, spec.frame_limit)
-        yield {**features, **({"num_frames": np.array([length], np.int32)} if spec.has_frames else {})}
+    """For each length, what a file is given and what it should count."""
+    random, rows = np.random.default_rng(0), spec.frame_limit
+    for length in [*np.linspace(rows, 0, videos).astype(int), 2 * rows]:
+        features = random_videos(random, spec, 1, rows)
+        yield [_with_length(features, spec, count) for count in (length, min(length, rows))]
+
+
+def _with_length(features, spec, count):
+    return {**features, "num_frames": np.array([count], np.int32)} if spec.has_frames else features
