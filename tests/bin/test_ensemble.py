@@ -33,6 +33,8 @@ def outcomes(folder):
     stored, folds = f"--predictions_file={folder}/predictions.npz", "--folds=3"
     search = [members, data, folds, stored]
     evaluation = f"--eval_data_pattern={folder}/*.tfrecord"
+    inside = [f"--output_dir={folder}/export", "--overwrite"]
+    (folder / "table.txt").mkdir()
     over = [f"--weights_file={folder}/over.json", f"--output_dir={folder}/over"]
     lines = {
         "ascend": [*search, "--search=ascend", f"--weights_file={folder}/ascend.json"],
@@ -59,9 +61,17 @@ def outcomes(folder):
         "twice": [f"--members={folder}/A,{folder}/A", "--search=equal"],
         "three weights": [members, "--weights=1,2,3"],
         "both": [members, "--weights=1,2", "--search=equal"],
+        "two weights": [members, "--weights=1,2", f"--weights_file={folder}/random.json"],
+        "no number": [members, "--weights=1,2", "--size_budget_mb=nan"],
         "neither": [members],
         "no data": [members, "--search=ascend"],
         "no members": ["--search=equal"],
+        "empty name": [f"--members={folder}/A,", "--search=equal"],
+        "predictions inside": [*search, "--search=equal", *inside, f"--predictions_file={folder}/export/p.npz"],
+        "weights inside": [*search, "--search=equal", *inside, f"--weights_file={folder}/export/over.json"],
+        "plot inside": [*search, "--search=equal", *inside, f"--plot={folder}/export/p.png"],
+        "weights as table": [members, "--search=equal", f"--weights_file={folder}/over.csv"],
+        "report is a folder": [*over[1:], members, "--search=equal", f"--weights_file={folder}/table.json"],
         "other predictions": [f"--members={folder}/A", data, stored, "--search=ascend"],
     }
     return run_commands("yt8m_distill.bin.ensemble", lines)
@@ -121,6 +131,11 @@ def test_a_written_search_is_read_in_any_order_of_the_members(outcomes):
     found, read = _table(outcomes["random"][1]), _table(out)
     assert next(iter(read)) == "B"
     assert all(read[name][:4] == found[name][:4] for name in "AB")
+
+
+def test_the_search_is_named_whose_weights_are_read(outcomes, folder):
+    said = f"weights of {folder}/random.json, found by --search=random on {folder}/*.tfrecord"
+    assert all(said in outcomes[case][1].splitlines() for case in ("read", "read and scored"))
 
 
 def test_of_weights_that_are_read_nothing_is_called_held_out(outcomes):
@@ -183,18 +198,26 @@ def test_greedy_keeps_to_the_budget_and_says_what_joined(outcomes):
         ("no export", "--eval_data_pattern evaluates a SavedModel: give --output_dir too"),
         ("not replaced", r"/export is there already: give another --output_dir, or --overwrite"),
         ("nothing fits", "no member fits into --size_budget_mb"),
-        ("other members", r"other checkpoints: none for no one more, and some for \S+/B"),
+        ("other members", r"other members .*: none for no one more, and some for \S+/B"),
         ("twice", r"--members names the checkpoint \S+ twice"),
         ("three weights", "--weights=1,2,3: expected a number of at least 0 for each of the 2 members"),
         ("both", "--weights and --search exclude each other"),
+        ("two weights", "--weights and --weights_file exclude each other"),
+        ("no number", "--size_budget_mb=nan: expected a number above 0"),
         ("neither", "give --weights, --search, or the --weights_file"),
         ("no data", "--search=ascend needs --search_data_pattern"),
-        ("no members", "--members is empty"),
-        ("other predictions", "holds predictions made with other checkpoints"),
+        ("no members", "--members= has an empty name"),
+        ("empty name", r"--members=\S+/A, has an empty name"),
+        ("predictions inside", r"--predictions_file=\S+/p\.npz lies in --output_dir=\S+/export"),
+        ("weights inside", r"--weights_file=\S+/over\.json lies in --output_dir=\S+/export"),
+        ("plot inside", r"--plot=\S+/p\.png lies in --output_dir=\S+/export"),
+        ("weights as table", r"--weights_file=\S+/over\.csv: expected a name that ends in \.json"),
+        ("report is a folder", r"table\.txt is a directory: expected the name of a file"),
+        ("other predictions", "holds predictions made with other members"),
     ],
 )
 def test_what_does_not_go_is_said_in_one_line(case, said, outcomes, folder):
     status, _, err = outcomes[case]
     assert (status, err.count("\n")) == (1, 1)
     assert re.search(said, err)
-    assert not any(os.path.exists(folder / name) for name in ("over.json", "over.txt", "over", "m"))
+    assert not any(os.path.exists(folder / name) for name in ("over.json", "over.txt", "over.csv", "over", "m"))

@@ -25,15 +25,21 @@ def outcomes(folder):
     data = f"--eval_data_pattern={folder}/data*.tfrecord"
     (folder / "damaged.tflite").write_bytes(b"file")
     (folder / "damaged.tflite.json").write_text('{"files": {"damaged.tflite": {"bytes": 5, "sha256": "ab"}}}')
+    (folder / "damaged-not.tflite").write_bytes(b"")
+    (folder / "damaged-not.tflite.json").write_text('{"files": {}}')
+    (folder / "link").symlink_to("export")
     cases = {
         "both": [run, f"--output_dir={export}", f"--litert_file={file}", data, "--form=mediapipe"],
+        "inside": [run, f"--output_dir={export}", "--overwrite", f"--litert_file={folder}/link/a.tflite"],
         "again": [run, f"--litert_file={file}"],
         "folder": [f"--verify={export}"],
         "file": [f"--verify={file}"],
         "none": [f"--verify={folder}"],
         "nothing": [run],
+        "no number": [run, f"--output_dir={folder}/nan", "--size_budget_mb=nan"],
         "only": [run, f"--litert_file={folder}/b.tflite", data],
         "damaged": [f"--verify={folder}/damaged.tflite"],
+        "no bytes": [f"--verify={folder}/damaged-not.tflite"],
         "one fails": [run, f"--output_dir={folder}/c", f"--litert_file={folder}/c.tflite", "--litert_kind=float16"],
         "not replaced": [run, f"--output_dir={folder}", "--overwrite"],
     }
@@ -80,13 +86,16 @@ def test_verify_finds_sound_exports_sound_and_damaged_ones_damaged(outcomes):
         assert "are as its model card says" in out
     _assert_one_line(outcomes["damaged"], "damaged.tflite is damaged", "Export again")
     _assert_one_line(outcomes["none"], "Expected the card of an export")
+    _assert_one_line(outcomes["no bytes"], "is no model card", "it says None")
 
 
 def test_bad_input_is_one_line(folder, outcomes):
     _assert_one_line(outcomes["again"], "a.tflite exists", "--overwrite")
+    _assert_one_line(outcomes["inside"], "--litert_file=", "link/a.tflite lies in --output_dir=", "outside of it")
+    _assert_one_line(outcomes["no number"], "--size_budget_mb=nan: expected a number above 0")
     _assert_one_line(outcomes["nothing"], "--output_dir is empty", "--litert_file")
     _assert_one_line(outcomes["only"], "--eval_data_pattern evaluates a SavedModel")
     _assert_one_line(outcomes["one fails"], "choose another --litert_kind. Nothing was written")
     _assert_one_line(outcomes["not replaced"], "exists and holds no model_card.json")
     left = {name for name in os.listdir(folder) if not name.startswith(("data", "damaged"))}
-    assert left == {"run", "export", "a.tflite", "a.tflite.json"}
+    assert left == {"run", "export", "link", "a.tflite", "a.tflite.json"}

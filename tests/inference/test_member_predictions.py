@@ -102,14 +102,29 @@ def test_the_file_holds_what_was_predicted_and_is_read_instead(stored, runs, sha
         assert there.dtype == here.dtype and (there == here).all()
 
 
+def changed(run, **fields):
+    return dataclasses.replace(run, **fields)
+
+
+def sampling(run, frames):
+    """The run as if its config.json said so: the weights are the same, the predictions are not."""
+    features = changed(run.config.features, sampled_frames=frames)
+    return changed(run, config=changed(run.config, features=features))
+
+
+def normalizing(run):
+    """The run as if its config.json named another normalization."""
+    model = registry.with_fields(run.config.model, normalization="modality")
+    return changed(run, config=changed(run.config, model=model))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda runs, shards: ([runs[0], runs[2], runs[1]], shards, 6), "other checkpoints than"),
-        (
-            lambda runs, shards: ([dataclasses.replace(runs[0], use_ema=True), *runs[1:]], shards, 6),
-            "other checkpoints",
-        ),
+        (lambda runs, shards: ([runs[0], runs[2], runs[1]], shards, 6), "other members .* than"),
+        (lambda runs, shards: ([changed(runs[0], use_ema=True), *runs[1:]], shards, 6), "other members"),
+        (lambda runs, shards: ([sampling(runs[0], 1), *runs[1:]], shards, 6), "other members"),
+        (lambda runs, shards: ([normalizing(runs[0]), *runs[1:]], shards, 6), "other members"),
         (lambda runs, shards: (runs, shards[:2], 6), "other records"),
         (lambda runs, shards: (runs, shards, 7), "other number of kept classes"),
     ],

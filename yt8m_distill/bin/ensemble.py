@@ -19,6 +19,7 @@ from absl import flags
 
 from yt8m_distill.bin import command, export_flags, flag_groups
 from yt8m_distill.errors import InputError
+from yt8m_distill.experiments.ensemble_weights import read_weights, require_weights_writable
 from yt8m_distill.export.model_card import CARD
 from yt8m_distill.written_aside import require_replaceable, require_writable
 
@@ -40,7 +41,7 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_string("predictions_file", None, "Read the members' predictions from this .npz, or predict and write it.")
 flags.DEFINE_string(
-    "weights_file", None, "JSON that a search writes, with .txt and .csv beside it; read where there is no --search."
+    "weights_file", None, "NAME.json that a search writes, with .txt and .csv beside it; read where there is no search."
 )
 flags.DEFINE_string("plot", None, "Also draw weights and marginal GAP as a PNG.")
 export_flags.define_export_flags()
@@ -64,18 +65,20 @@ def main(arguments):
     _require_exportable(runs, source)
     evaluate = export_flags.evaluation(source)
     members = candidates_of(runs)
-    fit = _fit([member.num_bytes for member in members], source, _given_weights(members))
+    given, found = _given_weights(members)
+    fit = _fit([member.num_bytes for member in members], source, given)
     weights, score = _search(fit, runs, source)
-    report = EnsembleReport(members, tuple(map(float, weights)), _settings(fit, members), score)
+    report = EnsembleReport(members, tuple(map(float, weights)), found | _settings(fit, members), score)
     print(report.text(), flush=True)
-    _require_fit(report)
+    report.require_within(FLAGS.size_budget_mb)
     if FLAGS.output_dir:  # first: where the export is refused, nothing is written
         _export(runs, report, evaluate)
     if FLAGS.weights_file and FLAGS.search:
         report.write(FLAGS.weights_file)
         print(f"written to {FLAGS.weights_file}")
     if FLAGS.plot:
-        _draw(report)
+        report.draw(FLAGS.plot)
+        print(f"written to {FLAGS.plot}")
 
 
 def _require_exportable(runs, source):
@@ -91,20 +94,25 @@ def _require_exportable(runs, source):
 def _require_consistent_flags():
     from yt8m_distill.experiments import plots
 
-    if not FLAGS.members:
-        raise InputError("--members is empty: name run directories, separated by commas.")
+    if not (FLAGS.members and all(FLAGS.members)):
+        given = ",".join(FLAGS.members)
+        raise InputError(f"--members={given} has an empty name: name run directories, separated by commas.")
     if FLAGS.weights and FLAGS.search:
         raise InputError("--weights and --search exclude each other: give one.")
+    if FLAGS.weights and FLAGS.weights_file:
+        raise InputError("--weights and --weights_file exclude each other: a search writes that file, or it is read.")
     if not (FLAGS.weights or FLAGS.search or FLAGS.weights_file):
         raise InputError("give --weights, --search, or the --weights_file that an earlier search wrote.")
     if FLAGS.search in ("ascend", "random", "greedy") and not FLAGS.search_data_pattern:
         raise InputError(f"--search={FLAGS.search} needs --search_data_pattern: labelled records held out of training.")
-    if FLAGS.size_budget_mb <= 0:
-        raise InputError(f"--size_budget_mb={FLAGS.size_budget_mb}: expected a number above 0.")
+    flag_groups.require_budget()
     if FLAGS.output_dir:
         require_replaceable(os.path.normpath(FLAGS.output_dir), CARD, FLAGS.overwrite)
     export_flags.require_output_for_evaluation()
-    for path in filter(None, [FLAGS.search and FLAGS.weights_file, FLAGS.plot, FLAGS.predictions_file]):
+    export_flags.require_outside_output("weights_file", "predictions_file", "plot")
+    if FLAGS.search and FLAGS.weights_file:
+        require_weights_writable(FLAGS.weights_file)
+    for path in filter(None, [FLAGS.plot, FLAGS.predictions_file]):
         require_writable(path)
     if FLAGS.plot:
         plots.require("matplotlib")
@@ -113,11 +121,9 @@ def _require_consistent_flags():
 
 
 def _given_weights(members):
-    """The weights of --weights or --weights_file, or None where they are searched for."""
-    from yt8m_distill.experiments.ensemble_candidates import read_weights
-
+    """(weights of --weights or --weights_file, None where they are searched for; {"method" ...} for the report)."""
     if FLAGS.search:
-        return None
+        return None, {"method": FLAGS.search}
     if not FLAGS.weights:
         return read_weights(FLAGS.weights_file, members)
     try:
@@ -127,7 +133,7 @@ def _given_weights(members):
     if len(weights) != len(members) or not all(0 <= weight < float("inf") for weight in weights) or not any(weights):
         given = ",".join(FLAGS.weights)
         raise InputError(f"--weights={given}: expected a number of at least 0 for each of the {len(members)} members.")
-    return [weight / sum(weights) for weight in weights]
+    return [weight / sum(weights) for weight in weights], {"method": "given"}
 
 
 def _fit(sizes, source, given):
@@ -166,8 +172,8 @@ def _search(fit, runs, source):
 
 
 def _settings(fit, members):
-    """How the weights were found, for the report."""
-    found = {"method": FLAGS.search or ("given" if FLAGS.weights else "read")}
+    """What a search was told and what it did, and the data of the score, for the report."""
+    found = {}
     if FLAGS.search == "random":
         found |= {"trials": FLAGS.trials, "seed": FLAGS.seed}
     if FLAGS.search == "greedy":
@@ -176,29 +182,6 @@ def _settings(fit, members):
     if FLAGS.search_data_pattern:
         found |= {"data": FLAGS.search_data_pattern, **({"folds": FLAGS.folds} if FLAGS.search else {})}
     return found
-
-
-def _require_fit(report):
-    from yt8m_distill.export.budget import MIB
-
-    if report.num_bytes > FLAGS.size_budget_mb * MIB:
-        largest = max(report.members, key=lambda member: member.num_bytes)
-        raise InputError(
-            f"over budget: the weights of the members have {report.num_bytes / MIB:,.2f} MiB and --size_budget_mb is "
-            f"{FLAGS.size_budget_mb:g}. The largest is {largest.run} with {largest.num_bytes / MIB:,.2f} MiB: "
-            "quantise it, leave it out, or let --search=greedy pick those that fit. No weights and no export were "
-            "written."
-        )
-
-
-def _draw(report):
-    from yt8m_distill.experiments import plots
-
-    records = report.records()
-    names = [f"{record['member']} ({record['MB']:,.1f} MB)" for record in records]
-    columns = {key: dict(zip(names, [r[key] for r in records], strict=True)) for key in ("weight", "marginal GAP")}
-    plots.draw_columns(FLAGS.plot, columns)
-    print(f"written to {FLAGS.plot}")
 
 
 def _export(runs, report, evaluate):

@@ -22,7 +22,7 @@ from absl import flags
 
 from yt8m_distill.bin import command, export_flags, flag_groups
 from yt8m_distill.errors import InputError
-from yt8m_distill.export.model_card import CARD, verify_card
+from yt8m_distill.export.model_card import CARD, card_path, verify_card
 from yt8m_distill.written_aside import require_replaceable
 
 FLAGS = flags.FLAGS
@@ -45,7 +45,9 @@ def main(arguments):
         return
     if not (FLAGS.output_dir or FLAGS.litert_file):
         raise InputError("--output_dir is empty: name the folder to write, such as exports/NeXtVLAD, or --litert_file.")
+    flag_groups.require_budget()
     export_flags.require_output_for_evaluation()
+    export_flags.require_outside_output("litert_file")
     if FLAGS.output_dir:
         require_replaceable(os.path.normpath(FLAGS.output_dir), CARD, FLAGS.overwrite)
     command.import_tensorflow()
@@ -90,7 +92,13 @@ def _export_litert(run, also):
 
 def _verify():
     card = verify_card(FLAGS.verify)
-    print(f"{FLAGS.verify}: {len(card['files'])} files with {card['bytes']:,} bytes are as its model card says")
+    total, said = sum(one["bytes"] for one in card["files"].values()), card.get("bytes")
+    if said != total:
+        raise InputError(
+            f"{card_path(FLAGS.verify)} is no model card: expected the bytes of its files together, {total}, and it "
+            f"says {said}. Export again."
+        )
+    print(f"{FLAGS.verify}: {len(card['files'])} files with {total:,} bytes are as its model card says")
 
 
 def run():

@@ -1,5 +1,7 @@
 """Flags of the commands that write a SavedModel, and its evaluation for the card."""
 
+import os
+
 from absl import flags
 
 from yt8m_distill.bin import flag_groups
@@ -28,6 +30,25 @@ def require_output_for_evaluation():
     """Raises InputError where an evaluation is asked for and no SavedModel."""
     if FLAGS.eval_data_pattern and not FLAGS.output_dir:
         raise InputError("--eval_data_pattern evaluates a SavedModel: give --output_dir too.")
+
+
+def require_outside_output(*names):
+    """Raises InputError where the file of one of these flags lies in --output_dir.
+
+    An export replaces that folder as a whole, and with it what else was written there.
+    """
+    if not FLAGS.output_dir:
+        return
+    folder = os.path.realpath(FLAGS.output_dir)
+    for name in names:
+        path = FLAGS[name].value or ""
+        entry = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        # What is written takes the place of a link, what is read lies where it leads.
+        if path and any(os.path.commonpath([folder, place]) == folder for place in (entry, os.path.realpath(path))):
+            raise InputError(
+                f"--{name}={path} lies in --output_dir={FLAGS.output_dir}, which the export replaces as a whole: give "
+                "a file outside of it."
+            )
 
 
 def evaluation(spec):

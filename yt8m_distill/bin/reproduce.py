@@ -17,7 +17,7 @@ import os
 
 from absl import flags
 
-from yt8m_distill.bin import command
+from yt8m_distill.bin import command, flag_groups
 from yt8m_distill.errors import InputError
 from yt8m_distill.experiments.table_names import DATA, LEVELS
 
@@ -48,8 +48,7 @@ def main(arguments):
     seeds, frames = _numbers("seeds", 0), _numbers("frames", 1)
     if not seeds:
         raise InputError("--seeds is empty: expected numbers separated by commas.")
-    if FLAGS.size_budget_mb is not None and FLAGS.size_budget_mb <= 0:
-        raise InputError(f"--size_budget_mb={FLAGS.size_budget_mb}: expected a number above 0.")
+    flag_groups.require_budget()
     _start()
 
     from yt8m_distill.experiments.reproduction import reproduce

@@ -1,12 +1,12 @@
-"""The runs that an ensemble is made of, and the weights that an earlier search wrote for them."""
+"""The runs that an ensemble is made of."""
 
 import dataclasses
-import json
 import os
+import pathlib
 
-from yt8m_distill.checksums import checkpoint_checksum
 from yt8m_distill.compression.stored_size import stored_bytes
 from yt8m_distill.errors import InputError
+from yt8m_distill.inference.member_predictions import member_checksum
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,22 +14,22 @@ class Candidate:
     """A run that may be in an ensemble.
 
     Attributes:
-      run: its directory.
-      checksum, use_ema: of its checkpoint, and whether the average in it is meant.
+      name: tells it from the other candidates: the last part of its directory, or more of it where others end alike,
+        and @STEP where several are checkpoints of one run.
+      run, checkpoint: its directory, and prefix of the checkpoint.
+      checksum: its `member_checksum`.
+      use_ema: whether the average in the checkpoint is meant.
       model: name of its model.
       num_bytes: of its weights as stored.
     """
 
+    name: str
     run: str
+    checkpoint: str
     checksum: str
     use_ema: bool
     model: str
     num_bytes: int
-
-    @property
-    def name(self):
-        """The last part of its directory."""
-        return os.path.basename(os.path.normpath(self.run))
 
 
 def candidates_of(runs):
@@ -39,33 +39,24 @@ def candidates_of(runs):
       InputError: two are the same.
     """
     members = []
-    for run in runs:
-        checksum = checkpoint_checksum(run.checkpoint)
+    for run, name in zip(runs, _distinct_names(runs), strict=True):
+        checksum = member_checksum(run)
         if checksum in [other.checksum for other in members]:
             raise InputError(f"--members names the checkpoint {run.checkpoint} twice: leave one out, weigh it more.")
-        members.append(Candidate(run.directory, checksum, run.use_ema, run.config.model.name, stored_bytes(run)))
+        model, size = run.config.model.name, stored_bytes(run)
+        members.append(Candidate(name, run.directory, run.checkpoint, checksum, run.use_ema, model, size))
     return tuple(members)
 
 
-def read_weights(path, members):
-    """The weights of a file that `EnsembleReport.write` wrote, in the order of these members.
+def _distinct_names(runs):
+    paths = [pathlib.PurePath(os.path.abspath(run.directory)).parts for run in runs]
+    names = [_shortest_end(path, set(paths) - {path}) for path in paths]
+    steps = [f"@{run.step}" if paths.count(path) > 1 else "" for run, path in zip(runs, paths, strict=True)]
+    return [name + step for name, step in zip(names, steps, strict=True)]
 
-    Raises:
-      InputError: it cannot be read, or is of other members.
-    """
-    try:
-        with open(path, encoding="utf-8") as file:
-            stored = {(m["checksum"], m["use_ema"]): (m["run"], float(m["weight"])) for m in json.load(file)["members"]}
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}. Search for weights with --search.") from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{path} holds no weights: {error}. Search for weights with --search.") from error
-    given = {(member.checksum, member.use_ema): member.run for member in members}
-    unknown = [run for key, run in given.items() if key not in stored]
-    missing = [run for key, (run, _) in stored.items() if key not in given]
-    if unknown or missing:
-        raise InputError(
-            f"{path} holds weights of other checkpoints: none for {', '.join(unknown) or 'no one more'}, and some for "
-            f"{', '.join(missing) or 'no one more'}. Give the members that it was written for, or --search again."
-        )
-    return [stored[member.checksum, member.use_ema][1] for member in members]
+
+def _shortest_end(path, others):
+    """The fewest last parts of a path in which none of the others ends."""
+    lengths = range(1, len(path) + 1)
+    length = next(n for n in lengths if all(other[-n:] != path[-n:] for other in others))
+    return os.path.join(*path[-length:])

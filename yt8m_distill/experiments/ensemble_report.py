@@ -6,14 +6,16 @@ Skalic & Austin, "Building a Size Constrained Predictive Model", ECCV 2018 works
 import csv
 import dataclasses
 import json
-import os
 
 import numpy as np
 
 from yt8m_distill.compression.nested_search import Score
+from yt8m_distill.errors import InputError
+from yt8m_distill.experiments import plots
 from yt8m_distill.experiments.ensemble_candidates import Candidate
+from yt8m_distill.experiments.ensemble_weights import companions
 from yt8m_distill.experiments.layout import aligned
-from yt8m_distill.export.budget import MB
+from yt8m_distill.export.budget import MB, MIB
 from yt8m_distill.written_aside import written_aside
 
 _COLUMNS = ("member", "model", "MB", "% of all", "weight", "marginal GAP", "GAP")
@@ -25,8 +27,8 @@ class EnsembleReport:
 
     Attributes:
       members, weights: one weight a member, 0 for those that are left out.
-      search: {name: value}, how the weights were found: "method", and of an ensemble that was grown its "steps", dicts
-        of added (a name), num_bytes and gap.
+      search: {name: value}, how the weights were found: "method", of an ensemble that was grown its "steps", dicts of
+        added (a name), num_bytes and gap, and of weights that were read what `read_weights` says of them.
       score: their Score, None where there was no data.
     """
 
@@ -60,20 +62,38 @@ class EnsembleReport:
         rows = [[*_COLUMNS], *(_cells(record) for record in self.records())]
         rows.append(["all", "", f"{self.num_bytes / MB:,.1f}", "100.00%", f"{sum(self.weights):.4f}"])
         lines = [aligned(rows), *(_step_line(step) for step in self.search.get("steps", ()))]
+        lines += [_origin(self.search)] if "file" in self.search else []
         return "\n".join([*lines, *(["", *_summary(self.score, self.search["method"])] if self.score else [])])
 
     def write(self, path):
         """Writes the weights as JSON to `path`, the text and the table beside it as .txt and .csv."""
-        stem = os.path.splitext(path)[0]
-        with written_aside(f"{stem}.txt") as file:
+        text, table = companions(path)
+        with written_aside(text) as file:
             file.write(f"{self.text()}\n")
-        with written_aside(f"{stem}.csv") as file:
+        with written_aside(table) as file:
             writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(self.records())
         with written_aside(path) as file:
             json.dump({"members": self._weighed(), **self.findings()}, file, indent=2)
             file.write("\n")
+
+    def draw(self, path):
+        """Writes a PNG of weights and marginal GAP; there is a score."""
+        records = self.records()
+        names = [f"{record['member']} ({record['MB']:,.1f} MB)" for record in records]
+        columns = {key: dict(zip(names, [r[key] for r in records], strict=True)) for key in ("weight", "marginal GAP")}
+        plots.draw_columns(path, columns)
+
+    def require_within(self, budget_mib):
+        """Raises InputError where the members have more bytes than the budget."""
+        if self.num_bytes > budget_mib * MIB:
+            largest = max(self.members, key=lambda member: member.num_bytes)
+            raise InputError(
+                f"over budget: the weights of the members have {self.num_bytes / MIB:,.2f} MiB and --size_budget_mb is "
+                f"{budget_mib:g}. The largest is {largest.run} with {largest.num_bytes / MIB:,.2f} MiB: quantise it, "
+                "leave it out, or let --search=greedy pick those that fit. No weights and no export were written."
+            )
 
     def findings(self):
         """{"search", "score" where there is one} for JSON: how the weights were found, and how they do."""
@@ -92,6 +112,12 @@ def _cells(record):
 
 def _step_line(step):
     return f"joined: {step['added']}, {step['num_bytes'] / MB:,.1f} MB, GAP {step['gap']:.5f}"
+
+
+def _origin(search):
+    """A line on the search that wrote the weights that were read."""
+    data = f" on {search['search']['data']}" if "data" in search["search"] else ""
+    return f"weights of {search['file']}, found by --search={search['search']['method']}{data}"
 
 
 def _summary(score, method):

@@ -1,5 +1,7 @@
 """Several models over the same labelled records, together: what a search for the weights of their ensemble needs."""
 
+import hashlib
+import json
 import os
 
 import numpy as np
@@ -25,17 +27,17 @@ def stored_predictions(path, runs, shards, *, kept=DEFAULT_KEPT, **reading):
 
     Args:
       path: an .npz file, there or not; None writes none.
-      runs: Runs, one a member; their checkpoints' checksums tell whose predictions the file holds. Models are restored
+      runs: Runs, one a member; their `member_checksum` tells whose predictions the file holds. Models are restored
         where they have to predict.
       shards, kept, reading: as in `predict_members`.
 
     Raises:
-      InputError: the file holds predictions of other checkpoints or records, or of another number of classes.
+      InputError: the file holds predictions of other members or records, or of another number of classes.
     """
     if path is None:
         return _predict_runs(runs, shards, kept, reading)
     made_from = {
-        "checkpoints": [[checkpoint_checksum(run.checkpoint), run.use_ema] for run in runs],
+        "members (weights, features, model)": [member_checksum(run) for run in runs],
         "records": [[os.path.basename(shard), *shard_fingerprint(shard)] for shard in shards],
         "number of kept classes": kept,
     }
@@ -45,6 +47,16 @@ def stored_predictions(path, runs, shards, *, kept=DEFAULT_KEPT, **reading):
     predictions = _predict_runs(runs, shards, kept, reading)
     write_kept(path, predictions, made_from)
     return predictions
+
+
+def member_checksum(run):
+    """SHA-256, hexadecimal, of all that decides what a Run predicts: checkpoint, use_ema, features and model.
+
+    The same weights predict otherwise where a model samples other frames, or normalises them otherwise.
+    """
+    config = run.config.to_dict()
+    parts = [checkpoint_checksum(run.checkpoint), run.use_ema, config["features"], config["model"]]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _predict_runs(runs, shards, kept, reading):
