@@ -8,6 +8,8 @@ from made_runs import FRAME, NUM_CLASSES, SEGMENT, VIDEO, make_config, make_vide
 
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters import registry
+from yt8m_distill.hyperparameters.distillation import Teacher
+from yt8m_distill.hyperparameters.origin import Origin
 from yt8m_distill.run_config import NothingThereError, RunConfig, find_run, load_config, restore_model, save_config
 
 
@@ -89,6 +91,25 @@ def test_a_missing_checkpoint_is_bad_input(run, tmp_path):
     with pytest.raises(InputError, match="holds no average") as caught:
         find_run(str(tmp_path), use_ema=True)
     assert not isinstance(caught.value, NothingThereError), "no checkpoint to come will have one"
+
+
+@pytest.mark.parametrize(
+    ("source", "use_ema", "message"),
+    [
+        ("averaging", False, r"quantize made it of {}, without --use_ema\. .* or quantize {} with it\."),
+        ("averaging", True, r"quantize made it of the averaged weights of {}\. Leave out --use_ema\."),
+        ("plain", False, r"quantize made it of {}, without --use_ema\. Leave out --use_ema\."),
+        ("gone", False, r"quantize made it of {}, without --use_ema\. Leave out --use_ema\."),
+    ],
+)
+def test_what_was_made_of_an_average_says_what_to_do_for_one(source, use_ema, message, tmp_path):
+    for name, training in (("averaging", {"ema_decay": 0.5}), ("plain", {})):
+        save_config(make_config(**training), str(tmp_path / name))
+    path = str(tmp_path / source / "checkpoints/ckpt-2")
+    origin = Origin("quantize", (Teacher(path, "0", 1.0, use_ema),), {})
+    save_config(dataclasses.replace(make_config(ema_decay=0.5), origin=origin), str(tmp_path / "made"))
+    with pytest.raises(InputError, match="made holds no average of its weights: " + message.replace("{}", path) + "$"):
+        find_run(str(tmp_path / "made"), use_ema=True)
 
 
 def test_a_restored_model_has_the_weights_of_its_checkpoint(run):

@@ -1,5 +1,7 @@
 """Tensors on disk: every form comes back as it was, and takes the bytes that it says."""
 
+import resource
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +12,7 @@ from yt8m_distill.stored_weights import (
     Codebook,
     Float16,
     Plain,
+    codebook_size,
     holds_stored,
     read_stored,
     stored_size,
@@ -66,6 +69,27 @@ def test_bytes_are_one_or_half_a_byte_a_value_and_the_tables():
     assert FORMS["codebook of 4 bits"].num_bytes == 53 + 4 * 16 + 4 * 3  # the shape of packed codes is stored
     assert FORMS["channels of 8 bits"].num_bytes == 105 + 2 * 4 * 3
     assert FORMS["float16"].num_bytes == 24
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_the_size_of_a_codebook_is_known_before_there_is_one(bits):
+    for shape in ((5, 7, 3), (4,)):
+        assert codebook_size(shape, bits) == Codebook(codes(2**bits, shape), np.zeros(2**bits, np.float32)).num_bytes
+
+
+@pytest.fixture
+def small_files():
+    """No file may grow beyond 6,000 bytes, which fails as a full disk does."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_full_disk_is_one_line(tmp_path, small_files):
+    with pytest.raises(InputError, match=r"ckpt-1 cannot be written: File too large") as raised:
+        write_stored({"a": Plain(np.zeros(10_000, np.float32))}, str(tmp_path / "ckpt-1"))
+    assert "\n" not in str(raised.value)
 
 
 def test_other_checkpoints_are_told_apart(tmp_path):

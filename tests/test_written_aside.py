@@ -1,5 +1,6 @@
 """Folders that are complete or not there."""
 
+import errno
 import os
 import shutil
 
@@ -188,3 +189,11 @@ def test_of_folders_on_the_way_to_what_fails_none_is_left(tmp_path):
     with pytest.raises(ZeroDivisionError), folder_aside(str(tmp_path / "there" / "not" / "yet" / "made"), "mark.txt"):
         1 / 0  # noqa: B018
     assert os.listdir(tmp_path) == ["there"] and not os.listdir(tmp_path / "there")
+
+
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_one_line_and_leaves_nothing(reason, tmp_path):
+    path = tmp_path / "table.csv"
+    with pytest.raises(InputError, match=rf"table\.csv cannot be written: {os.strerror(reason)}"), written_aside(path):
+        raise OSError(reason, os.strerror(reason))
+    assert os.listdir(tmp_path) == []

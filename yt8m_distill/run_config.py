@@ -182,16 +182,35 @@ def find_run(path, use_ema=False):
     run_dir, prefix = split_checkpoint(path)
     config = load_config(run_dir)
     if use_ema and (config.origin or config.training.average_decay is None):
-        raise InputError(
-            f"{run_dir} holds no average of its weights: it was not trained with --ema_half_life or --ema_decay. Leave "
-            "out --use_ema, or go on from it with train.py --ema_source."
-        )
+        raise InputError(f"{run_dir} holds no average of its weights: {_why_no_average(config)}")
     prefix = prefix or newest_checkpoint(run_dir)
     if prefix is None:
         raise NothingThereError(f"{path} holds no checkpoint yet: {checkpoint_dir(run_dir)} lists none.")
     if not _on_disk(prefix):
         raise NothingThereError(f"{path}: there is no such checkpoint; {run_dir} alone means the newest one.")
     return Run(run_dir, config, prefix, checkpoint_step(prefix), use_ema)
+
+
+def _why_no_average(config):
+    origin = config.origin
+    if not origin:
+        return (
+            "it was not trained with --ema_half_life or --ema_decay. Leave out --use_ema, or go on from it with "
+            "train.py --ema_source."
+        )
+    sources = ",".join(source.path for source in origin.sources)
+    if all(source.use_ema for source in origin.sources):
+        return f"{origin.command} made it of the averaged weights of {sources}. Leave out --use_ema."
+    other = f", or {origin.command} {sources} with it" if all(map(_holds_average, origin.sources)) else ""
+    return f"{origin.command} made it of {sources}, without --use_ema. Leave out --use_ema{other}."
+
+
+def _holds_average(source):
+    try:
+        config = load_config(split_checkpoint(source.path)[0])
+    except InputError:
+        return False
+    return not config.origin and config.training.average_decay is not None
 
 
 def restore_model(run):

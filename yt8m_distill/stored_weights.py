@@ -125,7 +125,13 @@ def size_in_8_bits(count):
 
     Skalic and Austin, ECCV-W 2018, section 3.2: a byte a value and a codebook of 256.
     """
-    return count + 4 * 256 if count > MIN_ELEMENTS else 4 * count
+    return codebook_size((count,), 8) if count > MIN_ELEMENTS else 4 * count
+
+
+def codebook_size(shape, bits):
+    """Bytes on disk of a `Codebook` of that shape with codes of 8 or 4 bits."""
+    count = math.prod(shape)
+    return count + 4 * 256 if bits == 8 else (count + 1) // 2 + 4 * 16 + 4 * len(shape)
 
 
 def named_weights(model):
@@ -142,6 +148,9 @@ def write_stored(tensors, prefix):
     Args:
       tensors: {name: stored tensor}.
       prefix: of the files.
+
+    Raises:
+      InputError: they cannot be written, such as on a full disk.
     """
     import tensorflow as tf
 
@@ -150,9 +159,13 @@ def write_stored(tensors, prefix):
         for name, tensor in tensors.items()
         for part, array in tensor.parts().items()
     }
-    tf.raw_ops.SaveV2(
-        prefix=prefix, tensor_names=list(keyed), shape_and_slices=[""] * len(keyed), tensors=list(keyed.values())
-    )
+    try:
+        tf.raw_ops.SaveV2(
+            prefix=prefix, tensor_names=list(keyed), shape_and_slices=[""] * len(keyed), tensors=list(keyed.values())
+        )
+    except tf.errors.OpError as error:
+        reason = str(error).rpartition("; ")[2]  # behind the names of a device and of a temporary file
+        raise InputError(f"{prefix} cannot be written: {' '.join(reason.split())[:200]}") from error
 
 
 def holds_stored(prefix):

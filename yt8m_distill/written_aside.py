@@ -1,12 +1,15 @@
 """Files and folders that appear under their name once they are complete. Standard library only."""
 
 import contextlib
+import errno
 import os
 import re
 import secrets
 import shutil
 
 from yt8m_distill.errors import InputError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def require_writable(path):
@@ -25,7 +28,7 @@ def written_aside(path, binary=False):
     """A file of text (or bytes) to write; it takes the name `path` when the block ends, and goes when the block raises.
 
     Raises:
-      InputError: the file cannot be created there.
+      InputError: the file cannot be created there, or the disk is full.
     """
     path = os.fspath(path)
     require_writable(path)
@@ -39,6 +42,10 @@ def written_aside(path, binary=False):
         with file:
             yield file
         os.replace(aside, path)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise InputError(f"{path} cannot be written: {error.strerror}.") from error
     finally:
         with contextlib.suppress(FileNotFoundError):  # it has its name
             os.remove(aside)

@@ -25,6 +25,7 @@ _TRAIN = {  # {case: (flags, what is said)}
         ["--ema_source=run", "--model=Logistic"],
         "model=HiddenLayer_tiny and the command says model=Logi",
     ),
+    "other level": (["--ema_source=run", "--frame_features"], "--model=HiddenLayer_tiny reads video-level records"),
     "other data": (["--ema_source=run", "--num_classes=13"], "num_classes=12 and the command says num_classes=13"),
     "both": (["--ema_source=run", "--ema_decay=0.5", "--ema_half_life=3"], "give one of them"),
     "no run": (["--ema_source=nowhere"], "nowhere is no run directory"),
@@ -63,7 +64,7 @@ def outcomes(tmp_path_factory):
     swa["last"] = ["--checkpoint=run", "--last=2", "--output_dir=swa"]
     swa["last of"] = ["--checkpoint=run/checkpoints/ckpt-9", "--last=2", "--output_dir=swa-of"]
     swa["anew"] = ["--checkpoint=run/checkpoints/ckpt-9,run", "--output_dir=swa-anew"]
-    swa["anew"] += ["--batch_norm_data_pattern=train*.tfrecord", "--batch_norm_examples=40", "--batch_size=8"]
+    swa["anew"] += ["--batch_norm_data_pattern=train*.tfrecord", "--batch_size=8"]
     swa["ema"] = ["--checkpoint=run-ema", "--use_EMA", "--output_dir=swa-ema"]
     results = {}
     for module, lines in (("train", cases), ("average", swa)):
@@ -122,7 +123,7 @@ def test_the_mean_of_checkpoints_is_a_run(outcomes):
     assert [source.path for source in sources] == [f"{directory}/run/checkpoints/ckpt-{n}" for n in (6, 9)]
     anew = load_config(str(directory / "swa-anew")).origin
     assert anew.sources == origin.sources
-    assert anew.settings["batch_norm_examples"] == 40
+    assert anew.settings["batch_norm_examples"] == 50, "what was read, not what was asked for"
     assert results["ema"][0] == 0
     assert load_config(str(directory / "swa-ema")).origin.sources[0].use_ema
 

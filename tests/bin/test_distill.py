@@ -29,6 +29,7 @@ _BAD = {  # {case: (flags, what is said)}
         ["--teacher=teacher", "--lstm_cells=5", "--train_dir=student-serial-k30", "--overwrite"],
         "give --project_representation",
     ),
+    "level": (["--teacher=teacher", "--noframe_features"], "--model=HRNN_tiny reads frame-level records and --noframe"),
     "mu": (["--soft_labels=store", "--teacher_weights=1"], "--teacher_weights beside --soft_labels"),
 }
 

@@ -32,6 +32,7 @@ def outcomes(folder):
         "mixed": [*small, f"--output_dir={folder}/mixed", "--mix_to_fit", "--size_budget_mb=0.05"]
         + [f"--calibration_data_pattern={data}", "--calibration_examples=9"],
         "over budget": [*small, f"--output_dir={folder}/x", "--size_budget_mb=0.001"],
+        "no number": [*small, f"--output_dir={folder}/x", "--size_budget_mb=nan"],
         "the run itself": [*small, f"--output_dir={folder}/run", "--overwrite"],
         "twice": [f"--checkpoint={folder}/8", f"--output_dir={folder}/x"],
         "no calibration": [*small, f"--output_dir={folder}/x", "--mix_to_fit", "--size_budget_mb=1"],
@@ -84,8 +85,9 @@ def test_a_mix_fits_its_budget(outcomes, folder):
     [
         (
             "over budget",
-            r"over budget: 0.0\d+ MiB of weights and --size_budget_mb=0.001. The largest weights are .* Nothing",
+            r"over budget: \d+,\d+ bytes of weights and --size_budget_mb=0.001 means 1,048 bytes\. The largest",
         ),
+        ("no number", "--size_budget_mb=nan: expected a number above 0."),
         ("the run itself", "run is, or holds, .*run, which is read: give another --output_dir."),
         ("twice", "8 is quantised, .*: quantise the run that it was made from instead, .*run/checkpoints/ckpt-6."),
         ("no calibration", "--mix_to_fit needs --size_budget_mb, and --calibration_data_pattern"),

@@ -66,8 +66,11 @@ def test_moving_averages_can_be_averaged(made):
         np.testing.assert_allclose(weight.numpy(), (parts[0][name] + parts[1][name]) / 2, rtol=1e-6, atol=1e-8)
 
 
-def _write_untrained(config, directory):
+def _write_untrained(config, directory, spoilt=None):
     model = build_model(config.model, config.features)
+    if spoilt:
+        weight = named_weights(model)[spoilt]
+        weight.assign(np.full(weight.shape, np.nan))
     tensors = {name: Plain(weight.numpy()) for name, weight in named_weights(model).items()}
     write_made_run(dataclasses.replace(config, origin=Origin("average", (), {})), tensors, 1, directory)
 
@@ -99,6 +102,12 @@ def test_runs_on_other_data_have_no_mean(made, tmp_path):
         averaged_model([made[1][0], find_run(str(tmp_path / "other"))])
 
 
+def test_a_checkpoint_that_is_not_finite_is_named(made, tmp_path):
+    _write_untrained(CONFIG, str(tmp_path / "spoilt"), "aggregator/hidden_bn/moving_mean")
+    with pytest.raises(InputError, match="spoilt/checkpoints/ckpt-1: aggregator/hidden_bn/moving_mean holds 64 values"):
+        averaged_model([made[1][0], find_run(str(tmp_path / "spoilt"))])
+
+
 def test_a_quantised_run_is_refused(made):
     [source, *_] = made[1]
     config = dataclasses.replace(source.config, origin=Origin("quantize", (types.SimpleNamespace(path="runs/a"),), {}))
@@ -115,7 +124,7 @@ def test_a_batch_norms_statistics_are_the_mean_moments_of_the_batches(tmp_path):
     model.front_end.rgb_bn.updates.assign(7.0)
     reading = {"batch_size": 8, "bucket_by_length": True}
     before = {name: weight.numpy() for name, weight in named_weights(model).items()}
-    reestimate(model, FRAME, shards, 24, seed=3, progress=False, **reading)
+    assert reestimate(model, FRAME, shards, 24, seed=3, progress=False, **reading) == 24
     means, variances = [], []
     for batch in read_batches(shards, FRAME, ReadOptions(**reading), seed=3, labelled=False).take(3):
         counts, frames = batch["num_frames"].numpy(), batch["rgb"].numpy().astype(np.float64) * (4 / 255) + 4 / 512 - 2
@@ -130,13 +139,27 @@ def test_a_batch_norms_statistics_are_the_mean_moments_of_the_batches(tmp_path):
     assert {name.rpartition("/")[2] for name in changed} == {"moving_mean", "moving_variance"}
 
 
+def test_frames_drawn_at_random_are_those_of_the_seed(tmp_path):
+    """A made run stores no random states: each model read from it has others."""
+    shards = write_shards(tmp_path, "train", [frame_record(video) for video in make_videos(16)], 2)
+    model = build_model(make_config("DBoF_tiny", FRAME, {"iterations": 4}).model, FRAME, seed=1)
+    state, found = model.front_end.sampling.seed_generator.state, []
+    for number in (7, 8):
+        state.assign([number, number])
+        reestimate(model, FRAME, shards, 16, seed=3, progress=False, batch_size=16)
+        found.append({name: weight.numpy() for name, weight in named_weights(model).items()})
+        np.testing.assert_array_equal(state, [number, number])
+    for name, value in found[0].items():
+        np.testing.assert_array_equal(value, found[1][name], err_msg=name)
+
+
 def test_a_smaller_last_batch_counts_less_and_dropout_is_off(made):
     """18 of 50 videos are the second batch; statistics behind a dropout are those of the model without."""
     shards, runs = made
     model = restore_model(runs[-1])
     hidden = model.aggregator
     hidden.drop_inputs.rate = 0.5
-    reestimate(model, VIDEO, shards, 64, progress=False, batch_size=32)
+    assert reestimate(model, VIDEO, shards, 64, progress=False, batch_size=32) == 50
     assert hidden.drop_inputs.rate == 0.5
     mean, again = hidden.hidden_bn.moving_mean.numpy(), restore_model(runs[-1])
     reestimate(again, VIDEO, shards, 64, progress=False, batch_size=32)

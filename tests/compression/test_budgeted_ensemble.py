@@ -62,6 +62,15 @@ def test_a_member_that_makes_it_worse_is_not_kept(predictions, monkeypatch):
     assert found.steps[-1].gap == gap_of(found.weights, predictions) == pytest.approx(max(gaps))
 
 
+def test_a_gain_is_read_off_the_half_that_did_not_choose_the_share(monkeypatch):
+    """One half gains by the member's whole share and the other loses it: in sample that would be a gain of 0.225."""
+    sign = {"gains": 1, "loses": -1}
+    monkeypatch.setattr(budgeted_ensemble, "gap_of", lambda weights, half: 0.5 + sign[half] * weights[1])
+    for halves in (["gains", "loses"], ["loses", "gains"]):
+        gain = budgeted_ensemble._gain(np.array([1.0, 0.0]), 1, halves)
+        assert gain == pytest.approx((0.05 - 0.5) / 2)  # the share of 0.5 is chosen by the one, 0.05 by the other
+
+
 @pytest.mark.parametrize("videos", [1, 40])
 def test_a_half_without_a_label_is_bad_input(videos):
     few = made_members(1.5, 2.0, videos=videos)

@@ -45,7 +45,10 @@ def test_what_is_not_needed_in_the_end_comes_back():
     def moved(values):
         return sum(importance[name] * float(np.square(array - weights[name]).mean()) for name, array in values.items())
 
-    mixed, _ = mix(weights, methods, list(importance), size(methods, weights) - 99_000, moved)
+    mixed, found = mix(weights, methods, list(importance), size(methods, weights) - 99_000, moved)
+    assert in_four_bits(mixed) == ["large"]
+    saved = next(one.saved for one in found if one.name == "large")
+    mixed, _ = mix(weights, methods, list(importance), size(methods, weights) - saved, moved)  # to the byte
     assert in_four_bits(mixed) == ["large"]
 
 

@@ -3,7 +3,7 @@ import statistics
 
 import pytest
 
-from yt8m_distill.experiments.claims import FAILS, HOLDS, UNDECIDED, Claim, Comparison, above, alike
+from yt8m_distill.experiments.claims import FAILS, HOLDS, UNDECIDED, Claim, Comparison, above, alike, counted
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,22 @@ def test_the_spread_is_students_t_times_the_standard_error():
 )
 def test_rows_are_alike_when_their_difference_lies_within_the_margin_both_ways(differences, verdict):
     assert Comparison("", differences, 0.006, both_ways=True).verdict() == verdict
+
+
+@pytest.mark.parametrize(
+    "comparison",
+    [
+        Comparison("x", (math.nan,), 1, both_ways=True, counted=True),
+        Comparison("x", (math.nan,)),  # of one seed, which decides nothing else
+        above("x", {0: 0.5, 1: math.nan, 2: 0.5}, {0: 0.4, 1: 0.4, 2: 0.4}),
+        alike("x", {0: math.nan, 1: 0.5}, {0: 0.5, 1: 0.5}, 0.1),
+        counted("x", math.nan, 0.5),
+    ],
+)
+def test_nan_refutes(comparison):
+    assert comparison.verdict() == FAILS
+    assert Claim("", (comparison, counted("good", 1, 0))).verdict == FAILS
+    assert "x: +nan" in str(Claim("", (comparison,)))
 
 
 def test_rows_are_compared_seed_by_seed():

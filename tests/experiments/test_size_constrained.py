@@ -1,6 +1,7 @@
 """The size-constrained road on made results: which runs there are, what is chosen, and what its tables say."""
 
 import dataclasses
+import math
 
 import pytest
 from made_results import FRAMES, VIDEOS, MadeUpRunner
@@ -8,11 +9,9 @@ from made_results import FRAMES, VIDEOS, MadeUpRunner
 from yt8m_distill.errors import InputError
 from yt8m_distill.experiments.claims import FAILS, HOLDS, UNDECIDED
 from yt8m_distill.experiments.data_sets import _quick
-from yt8m_distill.experiments.size_constrained import choices, ensemble, runs, table1, table2
+from yt8m_distill.experiments.size_constrained import choices, ensemble, runs, table1, table2, table3, table4
 from yt8m_distill.experiments.size_constrained.published import AVERAGING, DISTILLATION, ENSEMBLE, FAMILY_GAINS
 from yt8m_distill.experiments.size_constrained.runs import Choice
-from yt8m_distill.experiments.size_constrained.table3 import distillation_table
-from yt8m_distill.experiments.size_constrained.table4 import ensemble_table
 
 SEEDS = [0, 1, 2]
 
@@ -90,6 +89,14 @@ def test_halves_share_no_shard():
         choices.halves(["eval"])
 
 
+@pytest.mark.parametrize("table", [table1.table1, table2.table2, table3.table3, table4.table4])
+def test_one_evaluation_shard_is_refused_before_anything_is_trained(table):
+    runner = MadeUpRunner(lambda plan: pytest.fail(f"{plan.name} was trained"))
+    runner.evaluation = runner.evaluation[:1]
+    with pytest.raises(InputError, match=r"eval0.tfrecord is the only evaluation shard"):
+        table(VIDEOS, runner, SEEDS)
+
+
 def scores(plain, averaged, together):
     both = {"plain": plain, "averaged": averaged}
     return {kind: {"alone": dict(zip("abcd", gaps, strict=False)), "together": together} for kind, gaps in both.items()}
@@ -150,8 +157,17 @@ def test_quantised_models_are_held_against_their_floats(monkeypatch):
     assert [claim.verdict for claim in table2.table2(FRAMES, MadeUpRunner(gains), [0]).claims] == [FAILS] * 2
 
 
+@pytest.mark.parametrize("place", range(3))
+def test_nan_of_one_seed_is_its_largest_change(place):
+    changes = [-0.0001, 0.0001]
+    changes.insert(place, math.nan)
+    found = {"FVNet": {seed: measured(0.4, change) for seed, change in enumerate(changes)}}
+    claim, _ = table2._claims(found)
+    assert claim.verdict == FAILS
+
+
 def test_models_of_the_papers_families_stand_beside_the_papers():
-    table = distillation_table(FRAMES, MadeUpRunner(gains), SEEDS, first_three(FRAMES, averaged=["RNN"]))
+    table = table3.distillation_table(FRAMES, MadeUpRunner(gains), SEEDS, first_three(FRAMES, averaged=["RNN"]))
     lines = {row[0]: row for row in table.rows}
     ours = ["DBoF1", "0.3050 (0)", "0.3000 (0)", "0.0050 (0)", "0.0050 (0)", ""]
     assert lines["DBoF1"] == [*ours, "|", "DBoF1", "0.8720", "0.8682", "0.0038", "0.0041"]
@@ -160,7 +176,7 @@ def test_models_of_the_papers_families_stand_beside_the_papers():
     assert [row[7] for row in table.rows[2:] if not row[0]] == ["NetVLAD4", "NetVLAD5", "NetVLAD6"]
     assert "RNN: taught by the mean of RNN1, RNN2, RNN3, their weights averaged" in table.notes
     assert [claim.verdict for claim in table.claims] == [HOLDS] * 3
-    worse = distillation_table(FRAMES, MadeUpRunner(lambda plan: -gains(plan)), SEEDS, first_three(FRAMES))
+    worse = table3.distillation_table(FRAMES, MadeUpRunner(lambda plan: -gains(plan)), SEEDS, first_three(FRAMES))
     assert [claim.verdict for claim in worse.claims] == [FAILS, FAILS, HOLDS]
 
 
@@ -187,19 +203,30 @@ GRAPH = {"gap": 0.44, "map": 0.2, "difference": 1e-7, "bytes": 300_000, "budget"
 
 def test_the_final_ensemble_stands_beside_the_papers():
     found = {seed: weighed((0.41, 0.42, 0.43, 0.435 + seed / 1e4, 0.44), seed) for seed in SEEDS}
-    table = ensemble_table(FRAMES, MadeUpRunner(gains), found, GRAPH)
+    table = table4.ensemble_table(FRAMES, MadeUpRunner(gains), found, GRAPH)
     assert table.rows[2][:6] == ["RNN1", "0.250", "100.00%", "1.0000", "+0.40000", "0.40000"]
     assert table.rows[2][6:] == ["|", "RNN1", "54", "5.13%", "0.0063"]
     assert table.rows[3][:4] == ["DBoF2", "0.250", "left out", ""]
     assert table.rows[-1][6:] == ["|", "all", "1052", "100.00%", "1.0000"]
     text = "\n".join(table.summary)
     assert "one graph, quantised (seed 0)" in text and "0.238 MiB of a budget of 0.500 MiB" in text
+    assert "export: 0.286 MiB on disk, of the paper's 1024 MiB" in text
     assert "read off the other 1, which no search has seen" in table.notes[1]
     assert list(table.written) == ["weights", "export", "model card", "submission"]
     assert [claim.verdict for claim in table.claims] == [HOLDS] * 3
 
 
-def test_an_ensemble_that_is_not_what_it_says_is_seen():
+def test_the_export_has_the_budget_that_was_given(monkeypatch):
+    monkeypatch.setattr(table4, "choose", lambda *_: first_three(VIDEOS))
+    monkeypatch.setattr(table4, "weighed_ensemble", lambda *_: weighed((0.41, 0.42, 0.43, 0.435, 0.44)))
+    monkeypatch.setattr(table4, "exported", lambda *given: GRAPH | {"budget": given[-1] * 2**20})
+    small = dataclasses.replace(VIDEOS, size_budget_mb=0.5)
+    summary = table4.table4(small, MadeUpRunner(gains), SEEDS).summary
+    assert "export: 0.286 MiB on disk, of a budget of 0.5 MiB" in summary
+
+
+@pytest.mark.parametrize("wrong", [{"difference": 1e-3}, {"difference": math.nan}, {"gap": math.nan}])
+def test_an_ensemble_that_is_not_what_it_says_is_seen(wrong):
     found = {0: weighed((0.41, 0.42, 0.43, 0.43, 0.44))}
-    table = ensemble_table(FRAMES, MadeUpRunner(gains), found, GRAPH | {"difference": 1e-3})
+    table = table4.ensemble_table(FRAMES, MadeUpRunner(gains), found, GRAPH | wrong)
     assert [claim.verdict for claim in table.claims] == [UNDECIDED, UNDECIDED, FAILS]

@@ -1,15 +1,19 @@
 import dataclasses
+import re
 
 import numpy as np
 import pytest
 from made_runs import FRAME
 
+from yt8m_distill.compression.policy import Policy, store
+from yt8m_distill.compression.size_advice import advice
 from yt8m_distill.errors import InputError
 from yt8m_distill.export.budget import MIB, TensorSize, measure, require_fit
 from yt8m_distill.export.members import Member
 from yt8m_distill.hyperparameters import registry
 from yt8m_distill.stored_weights import Codebook, Plain
 
+RANDOM = np.random.default_rng(0)
 MEMBER = Member(
     registry.model_config("FrameLevelLogistic"),
     FRAME,
@@ -51,11 +55,13 @@ def test_a_budget_is_in_mebibytes_and_may_be_used_up(tmp_path):
 def test_one_byte_too_many_is_over_budget(tmp_path):
     report = _report(tmp_path, MIB + 1, 1)
     assert not report.fits
+    with pytest.raises(InputError, match=r", 1 bytes too many\."):
+        require_fit(report, [MEMBER])
     with pytest.raises(InputError, match=r"over budget: .*large \(float32, 0\.2 MB\).*--size_budget_mb"):
         require_fit(report, [MEMBER])
 
 
-@pytest.mark.parametrize(("excess", "verdicts"), [(100_000, ["fit", "fit"]), (180_000, ["not", "fit"])])
+@pytest.mark.parametrize(("excess", "verdicts"), [(100_000, ["fit", "fit"]), (160_000, ["not", "fit"])])
 def test_it_says_what_a_step_down_would_save(excess, verdicts, tmp_path):
     report = _report(tmp_path, MIB + excess, 1)
     with pytest.raises(InputError) as raised:
@@ -66,6 +72,38 @@ def test_it_says_what_a_step_down_would_save(excess, verdicts, tmp_path):
     )
     assert eight in str(raised.value)
     assert four in str(raised.value)
+
+
+def _size(weights, method, min_elements):
+    methods = Policy(method, min_elements).methods(weights)
+    return sum(store(name, array, methods[name]).num_bytes for name, array in weights.items())
+
+
+@pytest.mark.parametrize(
+    ("shapes", "min_elements"),
+    [([(200, 100)] * 10, 17_000), ([(3, 3)] * 9 + [(341,), (25, 20), (60, 50)], 5), ([(20, 10)] * 2, 10)],
+)
+def test_what_is_said_to_fit_fits(shapes, min_elements):
+    """To the byte, codebooks and all, and without weights that would grow."""
+    weights = {f"w{n}": RANDOM.normal(size=shape).astype(np.float32) for n, shape in enumerate(shapes)}
+    tensors = {name: Plain(array) for name, array in weights.items()} | {"steps": Plain(np.zeros(10**5, np.int64))}
+    before, said = _size(weights, "none", min_elements), []
+    for bits, method in ((8, "uniform"), (4, "uniform4")):
+        pattern = rf"{bits} bits(?: with --min_elements=(\d+))? would save [\d.]+ MB, (which would .*?)\."
+        if not (found := re.search(pattern, advice(tensors, 1, min_elements))):
+            continue
+        said.append(bits)
+        saved = before - _size(weights, method, int(found[1] or min_elements))
+        for excess, verdict in ((saved, "which would fit"), (saved + 1, "which would not be enough")):
+            assert re.search(pattern, advice(tensors, excess, min_elements))[2] == verdict
+    assert said == ([4] if max(array.size for array in weights.values()) < 342 else [8, 4])
+
+
+def test_the_graph_of_codes_counts_in_an_export(tmp_path):
+    saved = 200_000 - 51_024
+    report = _report(tmp_path, MIB + saved, 1)
+    with pytest.raises(InputError, match=r"8 bits would save 0\.1 MB, which would not be enough"):
+        require_fit(report, [MEMBER])
 
 
 def test_the_summary_gives_both_units(tmp_path):

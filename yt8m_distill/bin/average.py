@@ -40,9 +40,8 @@ def main(arguments):
     require_makeable(FLAGS.output_dir, "average", [run.directory for run in runs], FLAGS.overwrite)
     shards = _shards()
     model = averaged_model(runs)
-    if shards:
-        _reestimate(model, runs[-1].config, shards)
-    write_averaged_run(model, runs, FLAGS.output_dir, _settings(shards), FLAGS.overwrite)
+    batch_norm = _reestimated(model, runs[-1].config, shards) if shards else {"batch_norm": "averaged"}
+    write_averaged_run(model, runs, FLAGS.output_dir, batch_norm, FLAGS.overwrite)
     print("\n".join(f"  {run.checkpoint}{', averaged weights' if run.use_ema else ''}" for run in runs))
     print(f"{FLAGS.output_dir}: the mean of {len(runs)}, step {runs[-1].step}")
 
@@ -81,23 +80,18 @@ def _shards():
     return find_shards(pattern, "--batch_norm_data_pattern") if pattern else []
 
 
-def _reestimate(model, config, shards):
+def _reestimated(model, config, shards):
+    """Takes batch norm's statistics anew; what the origin of the run says about that."""
     from yt8m_distill.compression.batch_norm_statistics import reestimate
     from yt8m_distill.data.record_checks import check_first_record
 
     spec = config.features
     check_first_record(shards[0], spec, labelled=spec.level == "segment")
     options = {"bucket_by_length": config.training.bucket_by_length, **flag_groups.reading_options()}
-    reestimate(model, spec, shards, FLAGS.batch_norm_examples, seed=config.training.seed, **options)
-
-
-def _settings(shards):
-    """What the origin of the run says about its batch norm."""
-    if not shards:
-        return {"batch_norm": "averaged"}
+    examples = reestimate(model, spec, shards, FLAGS.batch_norm_examples, seed=config.training.seed, **options)
     return {
         "batch_norm": FLAGS.batch_norm_data_pattern,
-        "batch_norm_examples": FLAGS.batch_norm_examples,
+        "batch_norm_examples": examples,
         "batch_size": FLAGS.batch_size,
     }
 

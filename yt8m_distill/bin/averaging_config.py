@@ -32,7 +32,7 @@ def averaging_config():
         raise InputError(f"--train_dir={run_dir} is the directory of --ema_source: give the averaged run another one.")
     base, training, source = _begun(run_dir) or _source()
     _require_same_model(base.model)
-    _require_same_data(base.features)
+    _require_same_data(base)
     params = flag_groups.training_params(training)
     if params.average_decay is None:
         raise InputError("--ema_source averages weights: say how, with --ema_half_life=2000 (steps) or --ema_decay.")
@@ -84,10 +84,8 @@ def _require_same_model(model):
         _require_same(name, getattr(getattr(model, model.fields[name]), name), value)
 
 
-def _require_same_data(features):
-    spec = flag_groups.feature_spec("frame" if features.has_frames else "video", base=features)
-    if not FLAGS["segment_labels"].present:
-        spec = dataclasses.replace(spec, level=features.level)
+def _require_same_data(config):
+    features, spec = config.features, flag_groups.feature_spec_like(config)
     for field in dataclasses.fields(features):
         _require_same(field.name, getattr(features, field.name), getattr(spec, field.name))
 

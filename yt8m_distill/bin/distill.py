@@ -59,7 +59,7 @@ def _features(teacher):
     """The teacher's FeatureSpec with the data flags that are given; the flags alone without a teacher."""
     if teacher is None:
         return flag_groups.feature_spec(registry.model_config(FLAGS.model).level)
-    return flag_groups.feature_spec(teacher.features.level, base=teacher.features)
+    return flag_groups.feature_spec_like(teacher)
 
 
 def _model(teacher, features, params):

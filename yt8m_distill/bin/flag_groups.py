@@ -26,6 +26,13 @@ _SPEC_NUMBERS = ("num_classes", "max_frames", "sampled_frames", "frame_sampler")
 _DATA_FLAGS = ("feature_names", "feature_sizes", *_SPEC_NUMBERS, "frame_features", "segment_labels")
 
 
+def require_budget():
+    """Raises InputError where --size_budget_mb is given and is no number above 0."""
+    budget = FLAGS.size_budget_mb
+    if budget is not None and not budget > 0:  # NaN too
+        raise InputError(f"--size_budget_mb={budget}: expected a number above 0.")
+
+
 def define_data_flags():
     """The flags of `feature_spec`: --feature_names, --num_classes, --max_frames and their like."""
     flags.DEFINE_string("feature_names", None, "Features, comma-separated (default: rgb,audio or mean_rgb,mean_audio).")
@@ -40,28 +47,41 @@ def define_data_flags():
     flags.DEFINE_boolean("segment_labels", False, "Train and evaluate on rated 5-second segments (2019 records).")
 
 
-def feature_spec(level, base=None):
+def feature_spec(level, base=None, model=None):
     """The FeatureSpec that the data flags describe, for a model of `level` ("frame" or "video").
 
     Args:
       level: of the model.
       base: FeatureSpec that holds where no flag is given; the default of the level when None.
+      model: its name, for errors; that of --model when None.
 
     Raises:
       InputError: --frame_features or --segment_labels contradict the model, or sizes do not pair up with names.
     """
+    model = model or FLAGS.model
     if FLAGS.frame_features is not None and FLAGS.frame_features != (level == "frame"):
         raise InputError(
-            f"--model={FLAGS.model} reads {level}-level records and --{'' if FLAGS.frame_features else 'no'}"
+            f"--model={model} reads {level}-level records and --{'' if FLAGS.frame_features else 'no'}"
             "frame_features asks for the other kind: drop the flag or choose another model."
         )
     if FLAGS.segment_labels and level != "frame":
-        raise InputError(f"--segment_labels needs a frame-level model and --model={FLAGS.model} is {level} level.")
+        raise InputError(f"--segment_labels needs a frame-level model and --model={model} is {level} level.")
     level = "segment" if FLAGS.segment_labels else level
     base = dataclasses.replace(base or FeatureSpec(_DEFAULT_NAMES[level]), level=level)
     names = _split(FLAGS.feature_names) if FLAGS.feature_names else base.names
     numbers = {name: FLAGS[name].value for name in _SPEC_NUMBERS if FLAGS[name].present}
     return dataclasses.replace(base, names=names, sizes=_sizes(names, base), **numbers)
+
+
+def feature_spec_like(config):
+    """The FeatureSpec of a RunConfig with the data flags that are given in the place of its own.
+
+    Raises:
+      InputError: as `feature_spec`.
+    """
+    base = config.features
+    spec = feature_spec("frame" if base.has_frames else "video", base, config.model.name)
+    return spec if FLAGS["segment_labels"].present else dataclasses.replace(spec, level=base.level)
 
 
 def _sizes(names, base):

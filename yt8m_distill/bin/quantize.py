@@ -87,8 +87,7 @@ def _policy():
         )
     if FLAGS.calibration_data_pattern and not FLAGS.mix_to_fit:
         raise InputError("--calibration_data_pattern is read by --mix_to_fit alone: give both or neither.")
-    if FLAGS.size_budget_mb is not None and FLAGS.size_budget_mb <= 0:
-        raise InputError(f"--size_budget_mb={FLAGS.size_budget_mb}: expected a number above 0.")
+    flag_groups.require_budget()
     return Policy(FLAGS.quantize_method, FLAGS.min_elements, parse_rules(FLAGS.quantize_rules), FLAGS.small_weights)
 
 
@@ -134,10 +133,10 @@ def _require_fit(tensors):
     from yt8m_distill.compression.size_advice import advice
 
     size = sum(tensor.num_bytes for tensor in tensors.values())
-    if FLAGS.size_budget_mb is not None and size > FLAGS.size_budget_mb * 2**20:
+    if FLAGS.size_budget_mb is not None and size > (budget := FLAGS.size_budget_mb * 2**20):
         raise InputError(
-            f"over budget: {size / 2**20:,.4g} MiB of weights and --size_budget_mb={FLAGS.size_budget_mb:g}. "
-            f"{advice(tensors, size - FLAGS.size_budget_mb * 2**20, FLAGS.min_elements)} Nothing was written."
+            f"over budget: {size:,} bytes of weights and --size_budget_mb={FLAGS.size_budget_mb} means {int(budget):,} "
+            f"bytes. {advice(tensors, size - budget, FLAGS.min_elements)} Nothing was written."
         )
     return size
 

@@ -4,6 +4,7 @@ import dataclasses
 
 from yt8m_distill.compression.averaging import average
 from yt8m_distill.compression.made_run import require_unquantized, write_made_run
+from yt8m_distill.compression.partial_quantization import require_finite
 from yt8m_distill.compression.quantized_run import weights_of
 from yt8m_distill.errors import InputError
 from yt8m_distill.hyperparameters.origin import Origin
@@ -18,7 +19,8 @@ def averaged_model(runs):
       runs: Runs, at least one; one model is held in memory beside the sum.
 
     Raises:
-      InputError: there is none, one is quantised, or they are not of one model on one kind of data.
+      InputError: there is none, one is quantised, or they are not of one model on one kind of data; NaN or
+        infinity in one of them.
 
     Reference:
       Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018, section 3.2.
@@ -26,7 +28,7 @@ def averaged_model(runs):
     for run in runs:
         require_unquantized(run, "average")
         _require_same_numbers(runs[0], run)
-    weights = average(weights_of(restore_model(run)) for run in runs)
+    weights = average(_finite_weights(run) for run in runs)
     model = restore_model(runs[-1])
     for name, variable in named_weights(model).items():
         variable.assign(weights[name])
@@ -42,6 +44,13 @@ def write_averaged_run(model, runs, directory, settings, overwrite=False):
     config = dataclasses.replace(runs[-1].config, origin=Origin("average", sources, settings), ema_source=None)
     tensors = {name: Plain(weight.numpy()) for name, weight in named_weights(model).items()}
     write_made_run(config, tensors, runs[-1].step, directory, overwrite)
+
+
+def _finite_weights(run):
+    weights = weights_of(restore_model(run))
+    for name, array in weights.items():
+        require_finite(f"{run.checkpoint}: {name}", array)
+    return weights
 
 
 def _require_same_numbers(first, run):

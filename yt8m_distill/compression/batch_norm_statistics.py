@@ -26,9 +26,12 @@ def reestimate(model, spec, shards, examples, *, seed=0, progress=True, **readin
       spec: FeatureSpec of the records.
       shards: TFRecord files; labels are not looked at.
       examples: about so many are read, whole batches, drawn as by training with this `seed`; a batch counts as the
-        number of its examples.
+        number of its examples. Frames that a layer draws are drawn by this seed too.
       progress: whether to show a progress bar on stderr, where that is a terminal.
       **reading: fields of `ReadOptions`. The same arguments give the same statistics.
+
+    Returns:
+      The number of examples read.
 
     Raises:
       InputError: the model has no batch norm, or there is no example.
@@ -41,10 +44,11 @@ def reestimate(model, spec, shards, examples, *, seed=0, progress=True, **readin
         raise InputError(f"{model.name} has no batch norm whose statistics could be estimated anew: leave that out.")
     options = ReadOptions(**reading)
     batches = read_batches(shards, spec, options, seed=seed, labelled=spec.level == "segment")
-    totals = [_Total() for _ in layers]
+    totals, examples_read = [_Total() for _ in layers], 0
     with (
         _without_dropout(model),
         _as_before([layer.updates for layer in layers]),
+        _seeded(model, seed),
         tqdm(total=examples, unit="video", desc="batch norm", disable=None if progress else True) as bar,
     ):
         moments = _make_moments(model, layers, spec)
@@ -53,12 +57,14 @@ def reestimate(model, spec, shards, examples, *, seed=0, progress=True, **readin
             count = len(next(iter(batch.values())))
             for total, parts in zip(totals, moments(batch), strict=True):
                 total.add(count, *(part.numpy() for part in parts))
+            examples_read += count
             bar.update(count)
     for layer, total in zip(layers, totals, strict=True):
         if not total.weight:
             raise InputError(f"{shards[0]} and {len(shards) - 1} more hold no example with a frame to read.")
         layer.moving_mean.assign(total.mean / total.weight)
         layer.moving_variance.assign(total.variance / total.weight)
+    return examples_read
 
 
 class _Total:
@@ -97,6 +103,18 @@ def _without_dropout(model):
     finally:
         for layer, rate in rates.items():
             layer.rate = rate
+
+
+@contextlib.contextmanager
+def _seeded(model, seed):
+    """Random states from `seed`: a made run stores none, so that each model read from it starts from others."""
+    weights = {id(weight) for weight in model.weights}
+    states = [variable for variable in model.variables if id(variable) not in weights]
+    random = np.random.default_rng(seed)
+    with _as_before(states):
+        for state in states:
+            state.assign(random.integers(2**31, size=state.shape))
+        yield
 
 
 @contextlib.contextmanager

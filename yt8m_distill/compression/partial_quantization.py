@@ -177,6 +177,6 @@ def require_finite(name, array):
     if not np.isfinite(array).all():
         count = int(array.size - np.isfinite(array).sum())
         raise InputError(
-            f"{name} holds {count} values that are NaN or infinite: a model in that state cannot be quantised. Choose "
-            "an earlier checkpoint."
+            f"{name} holds {count} values that are NaN or infinite: a model in that state is of no use. Choose an "
+            "earlier checkpoint."
         )

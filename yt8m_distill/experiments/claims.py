@@ -9,8 +9,10 @@ the differences against the margin that is claimed (0 unless said) with Student'
   undecided        neither: the spread over the seeds is wider than what is to be seen; always so with one seed
 
 Two rows are alike within a margin when both one-sided tests say so, and are not when their difference is beyond it on
-either side (a two-sided test). A claim of m comparisons holds when all do; it does not hold when one of them does not
-at 5 % / m, so that many comparisons are no likelier to refute it than one; it is undecided otherwise.
+either side (a two-sided test). A comparison whose mean is NaN does not hold.
+
+A claim of m comparisons holds when all do; it does not hold when one of them does not at 5 % / m, so that many
+comparisons are no likelier to refute it than one; it is undecided otherwise.
 """
 
 import dataclasses
@@ -57,7 +59,9 @@ class Comparison:
         return t.ppf(1 - _LEVEL, len(self.differences) - 1) * self._error if len(self.differences) > 1 else math.inf
 
     def verdict(self, level=_LEVEL):
-        """HOLDS at 5 %, FAILS at `level`, or UNDECIDED."""
+        """HOLDS at 5 %, FAILS at `level`, or UNDECIDED; a mean of NaN FAILS."""
+        if math.isnan(self.mean):
+            return FAILS
         if self.both_ways:
             holds = max(self._chance_above(-self.margin), self._chance_below(self.margin))
             fails = 2 * min(self._chance_above(self.margin), self._chance_below(-self.margin))
@@ -70,6 +74,8 @@ class Comparison:
     @property
     def _error(self):
         """The standard error of the mean."""
+        if math.isnan(self.mean):
+            return math.nan  # statistics.stdev would raise
         return statistics.stdev(self.differences) / math.sqrt(len(self.differences))
 
     def _chance_above(self, margin):

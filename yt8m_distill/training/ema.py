@@ -27,7 +27,7 @@ class WeightAverage(tf.Module):
       updates: how many there have been.
 
     Reference:
-      Skalic and Austin, ECCV-W 2018, section 3.1.
+      Skalic and Austin, ECCV-W 2018, section 4.1.
     """
 
     def __init__(self, model, decay, warm_up=True):

@@ -1,6 +1,6 @@
 """A run that goes on from a finished one at a low, constant learning rate, to average its weights.
 
-Skalic and Austin, ECCV-W 2018, section 3.1: "decreasing the learning rate of a model by a factor of five, and then
+Skalic and Austin, ECCV-W 2018, section 4.1: "decreasing the learning rate of a model by a factor of five, and then
 training the model while storing a shadow copy of the weights".
 """
 

@@ -47,7 +47,11 @@ def choose(data, runner, seeds, names):
 
     A family is averaged where that raises the mean GAP of its candidates; then the three whose equally weighted mean
     has the highest GAP are picked. The mean over seeds decides.
+
+    Raises:
+      InputError: there is only one evaluation shard; nothing has been trained then.
     """
+    halves(runner.evaluation)  # raises, before hours of training
     plans = candidates(data, seeds, names)
     runner.run_cells(plans)
     chosen = {}

@@ -27,7 +27,7 @@ from yt8m_distill.experiments.ensemble_report import EnsembleReport
 from yt8m_distill.experiments.kept_result import kept_result
 from yt8m_distill.experiments.size_constrained.choices import halves
 from yt8m_distill.experiments.size_constrained.members import quantized_run
-from yt8m_distill.export.budget import MIB
+from yt8m_distill.export.budget import MIB, graph_reserve
 from yt8m_distill.inference.member_predictions import stored_predictions
 
 SINGLE, EQUAL, RANDOM, SEARCHED, CHOSEN = (
@@ -45,6 +45,9 @@ _SHARE = 0.1  # of the float size: binds where 8 bits are a quarter of it
 def weighed_ensemble(data, runner, plans, seed):
     """The ensemble of the quantised runs of {name: Plan}, from files where they hold it.
 
+    Where `data.size_budget_mb` is given, it is the whole export's: of each member `graph_reserve` is left to its graph.
+    Else the weights alone may take a tenth of what those of all candidates take in float32.
+
     Returns:
       {"members": as `EnsembleReport.records` has them, but for "marginal GAP", which is that on the final videos,
       "weights": by name, "gaps": {way: {"search", "final" and, where folds were searched, "held out": GAP}}, "proven":
@@ -59,18 +62,29 @@ def weighed_ensemble(data, runner, plans, seed):
         "trials": _TRIALS,
         "marginal GAP": "of the final shards",
     }
-    scores = weights_path(runner, seed).replace(".json", "-scores.json")
+    if data.size_budget_mb:
+        made_with["reserve"] = graph_reserve(data.features)
+    path = weights_path(runner, seed)
+    scores = path.replace(".json", "-scores.json")
+    if os.path.exists(scores) and not os.path.exists(path):
+        os.remove(scores)
     return kept_result(scores, made_with, lambda: _weighed(data, runner, plans, runs, seed))
 
 
 def _weighed(data, runner, plans, runs, seed):
     in_float = sum(stored_bytes(runner.finished(plan)) for plan in plans.values())
-    budget = round(data.size_budget_mb * MIB if data.size_budget_mb else _SHARE * in_float)
     keras.backend.clear_session()
     members = candidates_of(runs)
     mark = hashlib.sha256("".join(member.checksum for member in members).encode()).hexdigest()[:8]
     search, final = _predictions(runner, runs, f"seed{seed}-{mark}")
-    return _weigh(members, search, final, budget, weights_path(runner, seed)) | {"float": in_float}
+    return _weigh(members, search, final, _limits(data, in_float), weights_path(runner, seed)) | {"float": in_float}
+
+
+def _limits(data, in_float):
+    """{"budget", "reserve"} of a BudgetedFit, in bytes."""
+    if data.size_budget_mb:
+        return {"budget": round(data.size_budget_mb * MIB), "reserve": graph_reserve(data.features)}
+    return {"budget": round(_SHARE * in_float), "reserve": 0}
 
 
 def weights_path(runner, seed):
@@ -89,11 +103,11 @@ def _predictions(runner, runs, name):
     return kept
 
 
-def _weigh(members, search, final, budget, path):
-    grown = BudgetedFit([member.num_bytes for member in members], budget)
+def _weigh(members, search, final, limits, path):
+    grown = BudgetedFit([member.num_bytes for member in members], **limits)
     weights, score = scored_fit(grown, search, _FOLDS)
     steps = grown.step_records([member.name for member in members])
-    settings = {"method": "greedy", "budget": budget, "folds": _FOLDS, "steps": steps}
+    settings = {"method": "greedy", **limits, "folds": _FOLDS, "steps": steps}
     report = EnsembleReport(members, tuple(map(float, weights)), settings, score)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     report.write(path)
@@ -119,5 +133,5 @@ def _weigh(members, search, final, budget, path):
         },
         "proven": share_proven(weights, final),
         "bytes": report.num_bytes,
-        "budget": budget,
+        "budget": limits["budget"],
     }

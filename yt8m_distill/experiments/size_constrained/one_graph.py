@@ -15,6 +15,7 @@ from yt8m_distill.data.pipeline import ReadOptions, read_batches
 from yt8m_distill.experiments.kept_result import kept_result
 from yt8m_distill.experiments.size_constrained.choices import halves
 from yt8m_distill.experiments.size_constrained.members import quantized_run
+from yt8m_distill.export.budget import MIB
 from yt8m_distill.export.exported_runs import export_runs
 from yt8m_distill.export.model_card import card_path
 from yt8m_distill.export.saved_model import DEFAULT_BUDGET_MIB
@@ -33,17 +34,21 @@ def paths(runner):
     return {"export": export, "model card": card_path(export), "submission": os.path.join(folder, "submission.csv")}
 
 
-def exported(runner, plans, weights):
+def exported(runner, plans, weights, budget_mib=None):
     """Exports the quantised runs of {name: Plan} that have a weight, and runs the export on the final shards.
 
     Args:
       runner: Runner that made the runs.
       plans: {name: Plan}.
       weights: {name of the run: number}, those of 0 are left out.
+      budget_mib: largest size of its files in MiB; None for that of the paper.
 
     Returns:
       {"gap" and "map" of the export, "difference": largest one between its predictions and the weighted sum of what
       its members predict in this process, "bytes" of its files, "budget", "videos" of the submission}.
+
+    Raises:
+      InputError: see `export_runs`; an earlier export stays.
     """
     runs = {plan.name: quantized_run(runner, plan) for plan in plans.values()}
     runs = {name: run for name, run in runs.items() if weights[name]}
@@ -52,14 +57,17 @@ def exported(runner, plans, weights):
         "members": {name: [checkpoint_checksum(run.checkpoint), weights[name]] for name, run in runs.items()},
         "shards": list(map(os.path.abspath, shards)),
     }
+    if budget_mib:
+        made_with["size_budget_mb"] = budget_mib
     path, files = os.path.join(runner.output_dir, "ensemble", "export.json"), paths(runner)
     if os.path.exists(path) and not all(map(os.path.exists, files.values())):
         os.remove(path)
-    return kept_result(path, made_with, lambda: _export(runs, weights, shards, files))
+    return kept_result(path, made_with, lambda: _export(runs, weights, shards, files, budget_mib or DEFAULT_BUDGET_MIB))
 
 
-def _export(runs, weights, shards, files):
+def _export(runs, weights, shards, files, budget_mib):
     options = {"weights": [weights[name] for name in runs], "evaluate": lambda folder: _evaluated(folder, shards)}
+    options["budget_mib"] = budget_mib
     made = export_runs(list(runs.values()), files["export"], overwrite=True, **options)
     served, spec = load_served(files["export"])
     top_k = min(20, spec.num_classes)
@@ -68,7 +76,7 @@ def _export(runs, weights, shards, files):
         "map": made.evaluation["map"],
         "difference": _largest_difference(served, spec, runs, weights, shards),
         "bytes": made.size.total,
-        "budget": round(DEFAULT_BUDGET_MIB * 2**20),
+        "budget": round(budget_mib * MIB),
         "videos": write_video_submission(served, spec, shards, files["submission"], top_k=top_k, progress=False),
     }
 

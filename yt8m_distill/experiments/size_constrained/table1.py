@@ -15,8 +15,8 @@ _SMALL, _LARGE = ("RNN", "DBoF"), ("FVNet", "NetVLAD")
 def table1(data, runner, seeds):
     """The Table of a frame- or video-level DataSet, trained by a Runner."""
     names = list(families(data))
-    results = runner.run_cells(candidates(data, seeds, names))
     chosen = choose(data, runner, seeds, names)
+    results = runner.run_cells(candidates(data, seeds, names))
     before = {family: _mean(results, models, "plain") for family, models in families(data).items()}
     last = {family: _mean(results, models, "averaged", "last_gap") for family, models in families(data).items()}
     after = {family: _mean(results, models, "averaged") for family, models in families(data).items()}

@@ -3,6 +3,7 @@
 OUTPUT/quantized/NAME.json  what was measured of the run NAME and its quantised twin
 """
 
+import math
 import os
 import statistics
 import time
@@ -124,8 +125,9 @@ def _paper_row(kind):
 
 
 def _largest_change(of):
-    """The change of GAP that is largest over the seeds."""
-    return max((one["quantized"]["gap"] - one["float"]["gap"] for one in of.values()), key=abs)
+    """The change of GAP that is largest over the seeds; NaN where there is one."""
+    changes = [one["quantized"]["gap"] - one["float"]["gap"] for one in of.values()]
+    return max(changes, key=lambda change: math.inf if math.isnan(change) else abs(change))
 
 
 def _records(found):

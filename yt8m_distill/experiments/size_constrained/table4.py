@@ -31,7 +31,7 @@ def table4(data, runner, seeds):
     runner.run([plan for of in plans.values() for plan in of.values()])
     found = {seed: weighed_ensemble(data, runner, of, seed) for seed, of in plans.items()}
     first = seeds[0]
-    graph = exported(runner, plans[first], found[first]["weights"])
+    graph = exported(runner, plans[first], found[first]["weights"], data.size_budget_mb)
     return ensemble_table(data, runner, found, graph)
 
 
@@ -52,7 +52,7 @@ def ensemble_table(data, runner, found, graph):
         _records(found, graph),
         tuple(_claims(found, graph)),
         lambda path: plots.draw_bars(path, data.title, "GAP", _bars(found)),
-        _summary(found, graph),
+        _summary(found, graph, data.size_budget_mb),
         {"weights": weights_path(runner, first), **paths(runner)},
     )
 
@@ -88,19 +88,19 @@ def _gap(found, way, column):
     return {seed: of["gaps"][way][column] for seed, of in found.items()}
 
 
-def _summary(found, graph):
+def _summary(found, graph, given):
     rows = [["GAP of", "searched shards", "held out in five folds", "final shards"]]
     first, *_ = found
     for way in found[first]["gaps"]:
         there = found[first]["gaps"][way]
         rows.append([way, *(cell(_gap(found, way, c), 5) if c in there else "" for c in _COLUMNS)])
     rows.append([f"one graph, quantised (seed {first})", "", "", f"{graph['gap']:.5f}"])
-    one = found[first]
+    one, whose = found[first], "a budget of" if given else "the paper's"
     return (
         *aligned(rows).splitlines(),
         f"members: {one['bytes'] / MIB:.3f} MiB of a budget of {one['budget'] / MIB:.3f} MiB; all that there were to "
         f"choose from have {one['float'] / MIB:.3f} MiB in float32",
-        f"export: {graph['bytes'] / MIB:.3f} MiB on disk, of the paper's {graph['budget'] / MIB:.0f} MiB",
+        f"export: {graph['bytes'] / MIB:.3f} MiB on disk, of {whose} {graph['budget'] / MIB:g} MiB",
         f"its predictions and the weighted sum of its members' differ by at most {graph['difference']:.1e}",
         f"the 20 best classes of the sum are certain to be known for {one['proven']:.2%} of the final videos",
         f"submission: {graph['videos']:,} videos",
