@@ -32,7 +32,9 @@ flags.DEFINE_string("output_dir", os.path.join("runs", "reproduce"), "Where runs
 flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of every run, comma-separated.")
 flags.DEFINE_list("frames", [], "k of the students, comma-separated (default: the data's).")
 flags.DEFINE_float(
-    "size_budget_mb", None, "size_constrained/4: MiB of all members (default: a tenth of what they have in float32)."
+    "size_budget_mb",
+    None,
+    "size_constrained/4: MiB of the export (default: a tenth of what all candidates have in float32 for the members).",
 )
 flags.DEFINE_boolean("quick", False, "Few records, steps and units: to see whether it runs, not what comes out.")
 

@@ -35,8 +35,8 @@ class DataSet:
       models: {name: (registered model, its numbers)}.
       initial_probability: what every class predicts before training.
       training: TrainingParams, seed 0.
-      size_budget_mb: MiB that the members of an ensemble may have together; None for a tenth of what they have in
-        float32.
+      size_budget_mb: MiB that the export of an ensemble may have; None for members that together have a tenth of what
+        all candidates have in float32.
     """
 
     name: str

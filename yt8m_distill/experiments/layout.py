@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import math
 import statistics
 from collections.abc import Callable
 
@@ -68,7 +69,11 @@ def cell(values, digits=3):
     """Mean of {seed: value} with the standard deviation, where there are several: "0.381 (2)" is 0.381 +- 0.002."""
     values = list(values.values())
     mean = f"{statistics.fmean(values):.{digits}f}"
-    return mean if len(values) == 1 else f"{mean} ({round(statistics.stdev(values) * 10**digits)})"
+    return (
+        mean
+        if len(values) == 1 or not all(map(math.isfinite, values))
+        else f"{mean} ({round(statistics.stdev(values) * 10**digits)})"
+    )
 
 
 def paper_cell(value, digits=3):
