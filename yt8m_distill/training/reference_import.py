@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 
 import tensorflow as tf
 
@@ -15,6 +14,7 @@ from yt8m_distill.training.objective import make_objective
 from yt8m_distill.training.optimizers import make_optimizer
 from yt8m_distill.training.recent_steps import RecentSteps
 from yt8m_distill.training.schedules import make_schedule
+from yt8m_distill.written_aside import folder_aside
 
 _AVERAGE = "/ExponentialMovingAverage"
 _COUNTERS = re.compile(r"(.*/)?(global_step|beta[12]_power(_\d+)?)")
@@ -130,11 +130,7 @@ def _write_run(config, model, step, run_dir):
     parts = make_objective(model, config).parts
     recent = RecentSteps(params.log_steps, params.batch_size, config.features.num_classes, parts)
     tracked = {"model": model, "optimizer": optimizer, "recent": recent}
-    aside = f"{run_dir}.{os.getpid()}.partial"
-    try:
+    with folder_aside(run_dir, "config.json") as aside:
         save_config(config, aside)
         prefix = RunCheckpoints(aside, tracked, params).save(step, 0, 0)
-        os.rename(aside, run_dir)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return os.path.join(run_dir, os.path.relpath(prefix, aside))
