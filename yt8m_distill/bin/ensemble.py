@@ -19,7 +19,7 @@ from absl import flags
 
 from yt8m_distill.bin import command, export_flags, flag_groups
 from yt8m_distill.errors import InputError
-from yt8m_distill.experiments.ensemble_weights import read_weights, require_weights_writable
+from yt8m_distill.experiments.ensemble_weights import are_weights, read_weights, require_weights_writable
 from yt8m_distill.export.model_card import CARD
 from yt8m_distill.written_aside import require_replaceable, require_writable
 
@@ -130,7 +130,7 @@ def _given_weights(members):
         weights = [float(weight) for weight in FLAGS.weights]
     except ValueError:
         weights = []
-    if len(weights) != len(members) or not all(0 <= weight < float("inf") for weight in weights) or not any(weights):
+    if len(weights) != len(members) or not are_weights(weights):
         given = ",".join(FLAGS.weights)
         raise InputError(f"--weights={given}: expected a number of at least 0 for each of the {len(members)} members.")
     return [weight / sum(weights) for weight in weights], {"method": "given"}

@@ -14,6 +14,11 @@ from yt8m_distill.written_aside import require_writable
 _SEARCH = "Search for weights with --search."
 
 
+def are_weights(numbers):
+    """Whether an ensemble can be weighed with them: finite, at least 0, not all 0."""
+    return all(0 <= number < math.inf for number in numbers) and any(numbers)
+
+
 def companions(path):
     """(path of the report, path of its table) beside a file of weights."""
     stem = os.path.splitext(path)[0]
@@ -59,7 +64,7 @@ def read_weights(path, members):
     except (ValueError, TypeError) as error:
         raise InputError(f"{path} holds no weights: {error}. {_SEARCH}") from error
     weights = [weight for _, weight in stored.values()]
-    if not (all(0 <= weight < math.inf for weight in weights) and any(weights)):
+    if not are_weights(weights):
         raise InputError(f"{path} holds the weights {weights}: expected numbers of at least 0, not all 0. {_SEARCH}")
     _require_same(path, {checksum: checkpoint for checksum, (checkpoint, _) in stored.items()}, members)
     return [stored[member.checksum][1] for member in members], found

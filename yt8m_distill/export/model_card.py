@@ -126,7 +126,7 @@ def verify_card(export):
       The card.
 
     Raises:
-      InputError: there is no card, or a file is missing or not what it was.
+      InputError: there is no card, or a file is missing or not what it was, or the card's sum of bytes is not theirs.
     """
     card, folder = _read_card(export), os.path.dirname(card_path(export))
     for name, expected in card["files"].items():
@@ -139,6 +139,12 @@ def verify_card(export):
                 f"{file_sha256(path)[:12]}, its card says {expected['bytes']:,} and {expected['sha256'][:12]}. "
                 "Export again."
             )
+    total = sum(one["bytes"] for one in card["files"].values())
+    if card.get("bytes") != total:
+        raise InputError(
+            f"{card_path(export)} is no model card: expected the bytes of its files together, {total}, and it says "
+            f"{card.get('bytes')}. Export again."
+        )
     return card
 
 
